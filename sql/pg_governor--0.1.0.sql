@@ -1,0 +1,375 @@
+/* pg_governor 0.1.0 */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION pg_governor" to load this file. \quit
+
+--
+-- Policy: who is in which class, and what the class may do.
+--
+-- A column whose effect comes in a later version has a constraint that says
+-- so, and takes only NULL, 0, false, or what is shipped here.
+--
+
+CREATE TABLE governor.classes (
+	name text NOT NULL
+		CONSTRAINT classes_pkey PRIMARY KEY,
+	mode text,
+	max_sessions integer,
+	reserved_sessions integer NOT NULL DEFAULT 0,
+	queue_limit integer NOT NULL DEFAULT 1000,
+	queue_timeout interval NOT NULL DEFAULT '5 s',
+	connect_rate text,
+	evict_after interval,
+	max_active integer,
+	gate_timeout interval NOT NULL DEFAULT '5 s',
+	idle_timeout interval,
+	idle_timeout_floor interval,
+	idle_in_transaction_timeout interval,
+	idle_blocker_timeout interval,
+	transaction_timeout interval,
+	max_lifetime interval,
+	unresponsive_timeout interval,
+	sessions_per_instance integer,
+	keep_warm integer NOT NULL DEFAULT 0,
+	reclaim_rate numeric,
+	paused boolean NOT NULL DEFAULT false,
+	breaker text,
+	settings text[],
+	description text,
+	changed_by name,
+	changed_at timestamptz,
+	shipped boolean NOT NULL DEFAULT false,
+
+	CONSTRAINT "name: lower-case letters, digits, underscores; at most 63 bytes"
+		CHECK (name ~ '^[a-z][a-z0-9_]*$' AND octet_length(name) <= 63),
+	CONSTRAINT "mode: off, observe, enforce, or NULL"
+		CHECK (mode IN ('off', 'observe', 'enforce')),
+	CONSTRAINT "max_sessions: 1 to 262143, or NULL for no cap"
+		CHECK (max_sessions BETWEEN 1 AND 262143),
+	CONSTRAINT "keep_warm: 0 to 262143"
+		CHECK (keep_warm BETWEEN 0 AND 262143),
+	CONSTRAINT "reclaim_rate: above 0, at most 100000, or NULL for no limit"
+		CHECK (reclaim_rate > 0 AND reclaim_rate <= 100000),
+
+	-- durations: longer than zero, without months (which have no fixed length), at most 10000 days
+	CONSTRAINT "idle_timeout: positive, finite, without months"
+		CHECK (idle_timeout > '0' AND idle_timeout <= '10000 days'
+			   AND extract(month FROM idle_timeout) = 0 AND extract(year FROM idle_timeout) = 0),
+	CONSTRAINT "idle_timeout_floor: positive, finite, without months"
+		CHECK (idle_timeout_floor > '0' AND idle_timeout_floor <= '10000 days'
+			   AND extract(month FROM idle_timeout_floor) = 0 AND extract(year FROM idle_timeout_floor) = 0),
+	CONSTRAINT "idle_in_transaction_timeout: positive, finite, without months"
+		CHECK (idle_in_transaction_timeout > '0' AND idle_in_transaction_timeout <= '10000 days'
+			   AND extract(month FROM idle_in_transaction_timeout) = 0
+			   AND extract(year FROM idle_in_transaction_timeout) = 0),
+	CONSTRAINT "max_lifetime: positive, finite, without months"
+		CHECK (max_lifetime > '0' AND max_lifetime <= '10000 days'
+			   AND extract(month FROM max_lifetime) = 0 AND extract(year FROM max_lifetime) = 0),
+
+	CONSTRAINT "reserved_sessions: not in this version"
+		CHECK (reserved_sessions = 0 OR name = 'default' AND reserved_sessions = 5),
+	CONSTRAINT "queue_limit: not in this version"
+		CHECK (queue_limit IN (0, 1000)),
+	CONSTRAINT "queue_timeout: not in this version"
+		CHECK (queue_timeout IN ('0', '5 s') AND extract(month FROM queue_timeout) = 0),
+	CONSTRAINT "connect_rate: not in this version"
+		-- what is shipped depends on the machine: 75 a second for each processor
+		CHECK (connect_rate ~ '^[1-9][0-9]{0,5}/1s$' AND split_part(connect_rate, '/', 1)::integer % 75 = 0),
+	CONSTRAINT "evict_after: not in this version"
+		CHECK (evict_after IN ('0', '1 s')),
+	CONSTRAINT "max_active: not in this version"
+		CHECK (max_active = 0),
+	CONSTRAINT "gate_timeout: not in this version"
+		CHECK (gate_timeout IN ('0', '5 s')),
+	CONSTRAINT "idle_blocker_timeout: not in this version"
+		CHECK (idle_blocker_timeout IN ('0', '2 s')),
+	CONSTRAINT "transaction_timeout: not in this version"
+		CHECK (transaction_timeout = '0'),
+	CONSTRAINT "unresponsive_timeout: not in this version"
+		CHECK (unresponsive_timeout IN ('0', '20 s')),
+	CONSTRAINT "sessions_per_instance: not in this version"
+		CHECK (sessions_per_instance = 0),
+	CONSTRAINT "paused: not in this version"
+		CHECK (NOT paused),
+	CONSTRAINT "breaker: not in this version"
+		CHECK (breaker IS NULL),
+	CONSTRAINT "settings: not in this version"
+		CHECK (settings IS NULL)
+);
+
+COMMENT ON TABLE governor.classes IS 'Thresholds of each class of sessions; in force in the database named by governor.database';
+COMMENT ON COLUMN governor.classes.name IS 'What rules and views call the class';
+COMMENT ON COLUMN governor.classes.mode IS 'off, observe or enforce; NULL: as governor.mode. The weaker of the two is in force';
+COMMENT ON COLUMN governor.classes.max_sessions IS 'Cap on sessions, by which pressure is measured; NULL: no cap. It refuses no login in this version';
+COMMENT ON COLUMN governor.classes.reserved_sessions IS 'Not in this version: places that other classes cannot take';
+COMMENT ON COLUMN governor.classes.queue_limit IS 'Not in this version: how many logins may wait';
+COMMENT ON COLUMN governor.classes.queue_timeout IS 'Not in this version: how long a login may wait';
+COMMENT ON COLUMN governor.classes.connect_rate IS 'Not in this version: pace of admissions, a list of count/period';
+COMMENT ON COLUMN governor.classes.evict_after IS 'Not in this version: rest after which a session may be ended for a newcomer';
+COMMENT ON COLUMN governor.classes.max_active IS 'Not in this version: limit on running transactions';
+COMMENT ON COLUMN governor.classes.gate_timeout IS 'Not in this version: how long a transaction may wait to run';
+COMMENT ON COLUMN governor.classes.idle_timeout IS 'Ends sessions that rested this long; NULL: never';
+COMMENT ON COLUMN governor.classes.idle_timeout_floor IS 'What idle_timeout shrinks to under full pressure; NULL: it does not shrink';
+COMMENT ON COLUMN governor.classes.idle_in_transaction_timeout IS 'Ends sessions that did nothing inside a transaction this long; NULL: never';
+COMMENT ON COLUMN governor.classes.idle_blocker_timeout IS 'Not in this version: the same while others wait for its locks';
+COMMENT ON COLUMN governor.classes.transaction_timeout IS 'Not in this version: ends transactions that run this long';
+COMMENT ON COLUMN governor.classes.max_lifetime IS 'Ends sessions of this age once they rest; NULL: never';
+COMMENT ON COLUMN governor.classes.unresponsive_timeout IS 'Not in this version: ends sessions whose peer is silent this long';
+COMMENT ON COLUMN governor.classes.sessions_per_instance IS 'Not in this version: sessions that one function instance may hold';
+COMMENT ON COLUMN governor.classes.keep_warm IS 'So many idle sessions, those used last, are left alone by idle_timeout';
+COMMENT ON COLUMN governor.classes.reclaim_rate IS 'Stale sessions that are ended per second at most; NULL: no limit';
+COMMENT ON COLUMN governor.classes.paused IS 'Not in this version: newcomers wait, resting sessions end';
+COMMENT ON COLUMN governor.classes.breaker IS 'Not in this version: the circuit breaker that guards the class';
+COMMENT ON COLUMN governor.classes.settings IS 'Not in this version: defaults of parameters at login';
+COMMENT ON COLUMN governor.classes.description IS 'For people';
+COMMENT ON COLUMN governor.classes.changed_by IS 'Who changed the row last; kept by a trigger';
+COMMENT ON COLUMN governor.classes.changed_at IS 'When the row was changed last; kept by a trigger';
+COMMENT ON COLUMN governor.classes.shipped IS 'The row is as pg_governor ships it; cleared by an edit; a dump leaves such rows out';
+
+CREATE TABLE governor.rules (
+	position integer NOT NULL
+		CONSTRAINT rules_pkey PRIMARY KEY,
+	class text NOT NULL
+		CONSTRAINT rules_class_fkey REFERENCES governor.classes (name) ON UPDATE CASCADE,
+	role text,
+	database text,
+	application_name text,
+	client_addr cidr,
+	platform text,
+	function text,
+	enabled boolean NOT NULL DEFAULT true,
+	shipped boolean NOT NULL DEFAULT false,
+
+	CONSTRAINT "position: 0 or more"
+		CHECK (position >= 0),
+	CONSTRAINT "role: a name, or + and a name; at most 63 bytes"
+		CHECK (role <> '' AND role <> '+' AND octet_length(ltrim(left(role, 1), '+') || substr(role, 2)) <= 63),
+	CONSTRAINT "database: a name of at most 63 bytes"
+		CHECK (database <> '' AND octet_length(database) <= 63),
+	CONSTRAINT "application_name: a LIKE pattern of at most 127 bytes"
+		CHECK (octet_length(application_name) <= 127),
+	CONSTRAINT "application_name: no LIKE pattern ends with its escape"
+		CHECK (application_name !~ '^([^\\]|\\.)*\\$'),
+	CONSTRAINT "platform: in lower case, at most 63 bytes"
+		CHECK (platform = lower(platform) AND octet_length(platform) <= 63),
+	CONSTRAINT "function: a LIKE pattern of at most 127 bytes"
+		CHECK (octet_length(function) <= 127),
+	CONSTRAINT "function: no LIKE pattern ends with its escape"
+		CHECK (function !~ '^([^\\]|\\.)*\\$')
+);
+
+CREATE INDEX rules_class_idx ON governor.rules (class);
+
+COMMENT ON TABLE governor.rules IS 'Maps sessions to classes: the lowest position that matches wins, NULL matches all; without a match the class is default';
+COMMENT ON COLUMN governor.rules.position IS 'Order of the rules';
+COMMENT ON COLUMN governor.rules.class IS 'The class of sessions that match';
+COMMENT ON COLUMN governor.rules.role IS 'Login role, or + and a role of which it is a member';
+COMMENT ON COLUMN governor.rules.database IS 'Database of the session';
+COMMENT ON COLUMN governor.rules.application_name IS 'LIKE pattern, matched byte by byte against application_name at login';
+COMMENT ON COLUMN governor.rules.client_addr IS 'Network of the client; a session on a unix socket is in none';
+COMMENT ON COLUMN governor.rules.platform IS 'Platform in the session''s function identity';
+COMMENT ON COLUMN governor.rules.function IS 'LIKE pattern for the function in the identity; % matches every session that has an identity';
+COMMENT ON COLUMN governor.rules.enabled IS 'false: the rule is passed over';
+COMMENT ON COLUMN governor.rules.shipped IS 'The row is as pg_governor ships it; cleared by an edit; a dump leaves such rows out';
+
+-- Triggers, always on: logical replication and restores must not slip past them.
+
+CREATE FUNCTION governor.policy_row() RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'gov_policy_row_0_1';
+REVOKE ALL ON FUNCTION governor.policy_row() FROM PUBLIC;
+COMMENT ON FUNCTION governor.policy_row() IS 'Trigger: keeps shipped rows and who changed what';
+
+CREATE FUNCTION governor.policy_changed() RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'gov_policy_changed_0_1';
+REVOKE ALL ON FUNCTION governor.policy_changed() FROM PUBLIC;
+COMMENT ON FUNCTION governor.policy_changed() IS 'Trigger: holds the limits, and has the policy loaded when the edit commits';
+
+CREATE TRIGGER policy_row BEFORE INSERT OR UPDATE OR DELETE ON governor.classes
+	FOR EACH ROW EXECUTE FUNCTION governor.policy_row();
+CREATE TRIGGER policy_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON governor.classes
+	FOR EACH STATEMENT EXECUTE FUNCTION governor.policy_changed();
+CREATE TRIGGER policy_row BEFORE INSERT OR UPDATE OR DELETE ON governor.rules
+	FOR EACH ROW EXECUTE FUNCTION governor.policy_row();
+CREATE TRIGGER policy_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON governor.rules
+	FOR EACH STATEMENT EXECUTE FUNCTION governor.policy_changed();
+ALTER TABLE governor.classes ENABLE ALWAYS TRIGGER policy_row;
+ALTER TABLE governor.classes ENABLE ALWAYS TRIGGER policy_changed;
+ALTER TABLE governor.rules ENABLE ALWAYS TRIGGER policy_row;
+ALTER TABLE governor.rules ENABLE ALWAYS TRIGGER policy_changed;
+
+-- What is shipped.  Only for this script: how many processors there are.
+
+CREATE FUNCTION governor.processors() RETURNS integer
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'gov_processors_0_1';
+
+INSERT INTO governor.classes (name, mode, reserved_sessions, description) VALUES
+	('default', 'off', 5, 'Everybody whom no rule matches');
+
+INSERT INTO governor.classes
+	(name, max_sessions, connect_rate, evict_after,
+	 idle_timeout, idle_timeout_floor, idle_in_transaction_timeout,
+	 idle_blocker_timeout, unresponsive_timeout, description)
+VALUES
+	('function', greatest(current_setting('max_connections')::integer * 6 / 10, 1),
+	 75 * governor.processors() || '/1s', '1 s',
+	 '60 s', '3 s', '30 s',
+	 '2 s', '20 s', 'Serverless functions');
+
+DROP FUNCTION governor.processors();
+
+INSERT INTO governor.rules (position, class, application_name, function) VALUES
+	(1000, 'function', NULL, '%'),
+	(1010, 'function', 'serverless_client', NULL);
+
+SELECT pg_catalog.pg_extension_config_dump('governor.classes', 'WHERE NOT shipped');
+SELECT pg_catalog.pg_extension_config_dump('governor.rules', 'WHERE NOT shipped');
+
+GRANT SELECT ON governor.classes, governor.rules TO pg_monitor;
+
+--
+-- Functions
+--
+
+CREATE FUNCTION governor.classify(
+	role name, database name, application_name text, client_addr inet,
+	OUT class text, OUT rule integer, OUT reason text)
+	LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'gov_classify_0_1';
+COMMENT ON FUNCTION governor.classify(name, name, text, inet) IS
+	'The class that a login with these facts would get, and by which rule; sees uncommitted edits of its own transaction';
+
+CREATE FUNCTION governor.reload() RETURNS bigint
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'gov_reload_0_1';
+REVOKE ALL ON FUNCTION governor.reload() FROM PUBLIC;
+COMMENT ON FUNCTION governor.reload() IS
+	'Loads the policy; returns its generation once it is in force and living sessions are classified by it';
+
+CREATE FUNCTION governor.reset_stats() RETURNS void
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'gov_reset_stats_0_1';
+REVOKE ALL ON FUNCTION governor.reset_stats() FROM PUBLIC;
+COMMENT ON FUNCTION governor.reset_stats() IS 'Sets the counters of governor.stat_classes and governor.status to zero';
+
+CREATE FUNCTION governor.reclaim(pid integer, detail text) RETURNS boolean
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'gov_reclaim_0_1';
+COMMENT ON FUNCTION governor.reclaim(integer, text) IS
+	'Ends a session if it rests; true if it has ended within a second. Needs the rights of pg_terminate_backend()';
+
+CREATE FUNCTION governor.sessions(
+	OUT pid integer, OUT datname name, OUT usename name, OUT application_name text,
+	OUT client_addr inet, OUT client_port integer, OUT class text, OUT rule integer,
+	OUT platform text, OUT function text, OUT version text, OUT instance text,
+	OUT backend_start timestamptz, OUT state text, OUT state_since timestamptz,
+	OUT idle_for interval, OUT transaction_for interval, OUT waiting text, OUT peer text,
+	OUT verdict text, OUT stale_at timestamptz, OUT lease_until timestamptz,
+	OUT blocks integer, OUT snapshot_age integer)
+	RETURNS SETOF record
+	LANGUAGE c VOLATILE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'gov_sessions_0_1';
+COMMENT ON FUNCTION governor.sessions() IS 'Rows of the view governor.sessions';
+
+CREATE FUNCTION governor.admission(
+	OUT class text, OUT mode text, OUT max_sessions integer, OUT sessions integer,
+	OUT active integer, OUT idle integer, OUT queued integer, OUT gate_waiting integer,
+	OUT headroom integer, OUT pressure double precision, OUT oldest_wait interval,
+	OUT idle_timeout interval, OUT max_active integer, OUT decision text)
+	RETURNS SETOF record
+	LANGUAGE c VOLATILE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'gov_admission_0_1';
+COMMENT ON FUNCTION governor.admission() IS 'Rows of the view governor.admission';
+
+CREATE FUNCTION governor.stat_classes(
+	OUT class text, OUT admitted bigint, OUT evicted bigint, OUT queued bigint,
+	OUT queue_time interval, OUT refused bigint, OUT reclaimed bigint,
+	OUT reclaimed_idle bigint, OUT reclaimed_idle_in_transaction bigint,
+	OUT reclaimed_lifetime bigint, OUT reclaimed_requested bigint,
+	OUT would_reclaim bigint, OUT declined bigint, OUT regrets bigint,
+	OUT gate_waits bigint, OUT gate_time interval, OUT gate_passes bigint,
+	OUT stats_reset timestamptz)
+	RETURNS SETOF record
+	LANGUAGE c VOLATILE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'gov_stat_classes_0_1';
+COMMENT ON FUNCTION governor.stat_classes() IS 'Rows of the view governor.stat_classes';
+
+CREATE FUNCTION governor.events(
+	OUT at timestamptz, OUT kind text, OUT class text, OUT pid integer,
+	OUT usename name, OUT datname name, OUT application_name text,
+	OUT client_addr inet, OUT reason text, OUT detail text)
+	RETURNS SETOF record
+	LANGUAGE c VOLATILE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'gov_events_0_1';
+COMMENT ON FUNCTION governor.events() IS 'Rows of the view governor.events';
+
+CREATE FUNCTION governor.status(
+	OUT mode text, OUT version text, OUT policy_generation bigint,
+	OUT policy_loaded_at timestamptz, OUT policy_error text, OUT governor_pid integer,
+	OUT last_sweep timestamptz, OUT sweep_duration interval, OUT sweeps bigint,
+	OUT repairs bigint, OUT logins bigint, OUT login_time interval,
+	OUT stats_reset timestamptz)
+	RETURNS SETOF record
+	LANGUAGE c VOLATILE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'gov_status_0_1';
+COMMENT ON FUNCTION governor.status() IS 'The row of the view governor.status';
+
+--
+-- Views
+--
+
+CREATE VIEW governor.sessions AS
+	SELECT pid, datname, usename, application_name, client_addr, client_port, class, rule,
+		   platform, function, version, instance, backend_start, state, state_since,
+		   idle_for, transaction_for, waiting, peer, verdict, stale_at, lease_until,
+		   blocks, snapshot_age
+	FROM governor.sessions();
+COMMENT ON VIEW governor.sessions IS 'Every client session, its class, and the verdict on it';
+COMMENT ON COLUMN governor.sessions.class IS 'NULL for superusers and replication, which are exempt';
+COMMENT ON COLUMN governor.sessions.rule IS 'Position of the rule that matched; NULL: none';
+COMMENT ON COLUMN governor.sessions.waiting IS 'NULL: nothing waits in this version';
+COMMENT ON COLUMN governor.sessions.peer IS 'local (a unix socket) or unknown';
+COMMENT ON COLUMN governor.sessions.verdict IS 'keep, exempt, or the reason for which the session should end now';
+COMMENT ON COLUMN governor.sessions.stale_at IS 'When the session should end if it stays as it is; NULL: never';
+COMMENT ON COLUMN governor.sessions.lease_until IS 'NULL: there are no leases in this version';
+COMMENT ON COLUMN governor.sessions.blocks IS 'NULL in this version';
+COMMENT ON COLUMN governor.sessions.snapshot_age IS 'NULL in this version';
+
+CREATE VIEW governor.admission AS
+	SELECT class, mode, max_sessions, sessions, active, idle, queued, gate_waiting, headroom,
+		   pressure, oldest_wait, idle_timeout, max_active, decision
+	FROM governor.admission();
+COMMENT ON VIEW governor.admission IS 'How full each class is, and what is in force there now';
+COMMENT ON COLUMN governor.admission.mode IS 'In force: the weaker of governor.mode and the class''s own';
+COMMENT ON COLUMN governor.admission.pressure IS 'The larger of class sessions / max_sessions and server sessions / usable slots';
+COMMENT ON COLUMN governor.admission.idle_timeout IS 'In force under the present pressure';
+COMMENT ON COLUMN governor.admission.decision IS 'What a newcomer would meet; always admit in this version';
+
+CREATE VIEW governor.stat_classes AS
+	SELECT class, admitted, evicted, queued, queue_time, refused, reclaimed, reclaimed_idle,
+		   reclaimed_idle_in_transaction, reclaimed_lifetime, reclaimed_requested,
+		   would_reclaim, declined, regrets, gate_waits, gate_time, gate_passes, stats_reset
+	FROM governor.stat_classes();
+COMMENT ON VIEW governor.stat_classes IS 'What was decided in each class since stats_reset';
+COMMENT ON COLUMN governor.stat_classes.would_reclaim IS 'Sessions that enforce would have ended, counted in observe';
+COMMENT ON COLUMN governor.stat_classes.declined IS 'Requests to end that a session declined, because it was no longer at rest';
+
+CREATE VIEW governor.events AS
+	SELECT at, kind, class, pid, usename, datname, application_name, client_addr, reason, detail
+	FROM governor.events();
+COMMENT ON VIEW governor.events IS 'The latest governor.event_buffer events, oldest first';
+
+CREATE VIEW governor.status AS
+	SELECT mode, version, policy_generation, policy_loaded_at, policy_error, governor_pid,
+		   last_sweep, sweep_duration, sweeps, repairs, logins, login_time, stats_reset
+	FROM governor.status();
+COMMENT ON VIEW governor.status IS 'pg_governor itself: one row';
+COMMENT ON COLUMN governor.status.policy_error IS 'Why the last load failed, or what in the policy has no effect; NULL: all is well';
+COMMENT ON COLUMN governor.status.logins IS 'Logins that passed through the login hook since stats_reset';
+COMMENT ON COLUMN governor.status.login_time IS 'Time that all of them spent in it';
+
+GRANT USAGE ON SCHEMA governor TO PUBLIC;
+GRANT SELECT ON governor.sessions, governor.admission, governor.stat_classes,
+	governor.events, governor.status TO PUBLIC;

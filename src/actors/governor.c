@@ -1,0 +1,413 @@
+/*-------------------------------------------------------------------------
+ *
+ * governor.c
+ *		The worker that looks at all sessions and asks the stale ones to end.
+ *
+ * One round of its loop, top to bottom:
+ *
+ *		settings	read again after a reload				[obey_reload]
+ *		policy		loader started and collected, living	[tend_policy]
+ *					sessions moved into their class
+ *		sweep		if a deadline or the longest nap is over	[look]
+ *		sleep		until the next deadline, or without one	[nap]
+ *
+ * Owns: nothing in shared memory but its pulse (state/pulse.c).
+ * Runs in: the governor, a background worker that is connected to no database
+ * (shared catalogs only) and runs no SQL; on a standby too.
+ *
+ * Whatever an error interrupts is tried again in the next round, a second
+ * later and, while it repeats, at growing distances.  Everything that matters
+ * is in shared memory, so a governor that dies is simply started again by the
+ * postmaster; nobody waits for it meanwhile, and nobody is ended.
+ *
+ * IDENTIFICATION
+ *	  src/actors/governor.c
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "actors/classify.h"
+#include "actors/governor.h"
+#include "actors/policy_loader.h"
+#include "actors/sweep.h"
+#include "clock.h"
+#include "settings.h"
+#include "state/ledger.h"
+#include "state/policy.h"
+#include "state/pulse.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/pg_database.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/condition_variable.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/procsignal.h"
+#include "tcop/tcopprot.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/relcache.h"
+
+/* Sweeps are at least a twentieth of the interval apart, and this much. */
+#define SHORTEST_NAP		(10 * GOV_MSEC)
+
+/* Tables that changed without a trigger are noticed within this time. */
+#define COMPARE_EVERY		(60 * GOV_SECOND)
+
+/* How long to wait before trying again what could not be done. */
+#define RETRY_AFTER			GOV_SECOND
+#define SHORTEST_RETRY_MS	1000
+#define LONGEST_RETRY_MS	60000
+
+/* What a wait can be asked for at once; a longer one is two waits. */
+#define LONGEST_NAP_MS		3600000
+
+/* The load in progress, and when one is due that nobody asked for. */
+static struct
+{
+	BackgroundWorkerHandle *loader; /* NULL: none is running */
+	uint64		covers;			/* all requests up to this one */
+	uint64		loads_before;
+	GovTime		retry_at;		/* a load that found no worker slot; GOV_NEVER: none */
+	GovTime		compare_at;
+	bool		was_recovering;
+} load;
+
+/* The generation by which living sessions are classified. */
+static uint64 classified_by;
+
+static GovSweep *sweep;
+static GovTime last_sweep;
+static GovTime next_sweep;		/* GOV_NEVER: dormant, there is nothing to look at */
+
+static MemoryContext round_context;
+
+void
+gov_governor_install(void)
+{
+	BackgroundWorker worker;
+
+	memset(&worker, 0, sizeof(worker));
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_ConsistentState;
+	worker.bgw_restart_time = 1;
+	strlcpy(worker.bgw_library_name, "pg_governor", sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_function_name, CppAsString(gov_governor_main),
+			sizeof(worker.bgw_function_name));
+	strlcpy(worker.bgw_name, "pg_governor governor", sizeof(worker.bgw_name));
+	strlcpy(worker.bgw_type, "pg_governor governor", sizeof(worker.bgw_type));
+	RegisterBackgroundWorker(&worker);
+}
+
+/* Rereads the settings after a SIGHUP; the policy database may be another one now. */
+static bool
+obey_reload(void)
+{
+	if (!ConfigReloadPending)
+		return false;
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+	(void) gov_policy_request_load();
+	return true;
+}
+
+/*
+ * Looked up as core does while it authenticates: the index of pg_database can
+ * be opened without a database only if the shared relation cache was there,
+ * which it is not when a cluster starts for the first time.
+ */
+static bool
+database_exists(const char *name)
+{
+	Relation	relation;
+	SysScanDesc scan;
+	ScanKeyData key;
+	bool		exists;
+
+	ScanKeyInit(&key, Anum_pg_database_datname, BTEqualStrategyNumber, F_NAMEEQ,
+				CStringGetDatum(name));
+	relation = table_open(DatabaseRelationId, AccessShareLock);
+	scan = systable_beginscan(relation, DatabaseNameIndexId, criticalSharedRelcachesBuilt,
+							  NULL, 1, &key);
+	exists = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return exists;
+}
+
+/* Governs nobody from here on: there is no policy database. */
+static void
+publish_empty_policy(void)
+{
+	GovPolicy  *policy = palloc(sizeof(GovPolicy));
+	char		problem[GOV_POLICY_ERROR_SIZE];
+
+	gov_policy_make_empty(policy);
+	snprintf(problem, sizeof(problem),
+			 "database \"%s\" (governor.database) does not exist", gov_settings_database);
+	if (gov_policy_publish(policy, load.covers, gov_ledger_reset_class))
+		gov_ledger_note(GOV_EVENT_POLICY, NULL, GOV_REASON_NONE, problem);
+	gov_policy_set_error(problem);
+	gov_policy_loaded();
+}
+
+/*
+ * Puts every living session into its class by the policy in force.  From the
+ * first line on no login enters by an older generation.
+ */
+static void
+reclassify_all(void)
+{
+	GovPolicy  *policy = gov_policy_copy();
+
+	gov_registry_begin_generation(policy->generation);
+
+	StartTransactionCommand();
+	for (int i = 0; i < gov_registry_slots(); i++)
+	{
+		GovSession	session;
+		GovClassification now;
+
+		if (!gov_registry_read(i, &session) || session.exemption != GOV_EXEMPT_NOT)
+			continue;
+		now = gov_classify(policy, &session.facts);
+		if (now.class_id != session.class_id || now.position != session.rule)
+			gov_registry_move(i, session.generation, now.class_id, now.position);
+	}
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(round_context);
+
+	classified_by = policy->generation;
+}
+
+/* Starts a loader for all requests made so far.  Returns false if none is running after it. */
+static bool
+start_load(GovTime now)
+{
+	bool		exists;
+
+	load.covers = gov_policy_last_request();
+	load.loads_before = gov_policy_loads();
+	load.compare_at = now + COMPARE_EVERY;
+
+	StartTransactionCommand();
+	exists = database_exists(gov_settings_database);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(round_context);
+
+	if (!exists)
+	{
+		publish_empty_policy();
+		load.retry_at = GOV_NEVER;
+		return false;
+	}
+
+	/* the handle outlives the round */
+	MemoryContextSwitchTo(TopMemoryContext);
+	if (!gov_policy_loader_start(load.covers, &load.loader))
+		load.loader = NULL;
+	MemoryContextSwitchTo(round_context);
+	if (load.loader != NULL)
+	{
+		load.retry_at = GOV_NEVER;
+		return true;
+	}
+
+	if (load.retry_at == GOV_NEVER)
+		ereport(LOG,
+				(errmsg("pg_governor could not start its policy loader: no free background worker slot"),
+				 errhint("It tries again every second.  Consider raising \"max_worker_processes\".")));
+	load.retry_at = now + RETRY_AFTER;
+	gov_policy_set_error("no free background worker slot for the policy loader; "
+						 "consider raising \"max_worker_processes\"");
+	return false;
+}
+
+/* Living sessions follow the policy first; whoever waits for the load may see it then. */
+static void
+finish_load(void)
+{
+	if (classified_by != gov_policy_generation())
+		reclassify_all();
+	gov_policy_finish_load(load.covers, gov_policy_loads() != load.loads_before);
+}
+
+static bool
+loader_is_running(void)
+{
+	pid_t		pid;
+
+	if (load.loader == NULL)
+		return false;
+	if (GetBackgroundWorkerPid(load.loader, &pid) != BGWH_STOPPED)
+		return true;
+	pfree(load.loader);
+	load.loader = NULL;
+	return false;
+}
+
+/*
+ * Brings the policy up to date with the tables, and sessions up to date with
+ * the policy.  Returns true if sessions may be in other classes than before.
+ */
+static bool
+tend_policy(GovTime now)
+{
+	uint64		classified_before = classified_by;
+	bool		was_running = load.loader != NULL;
+
+	if (loader_is_running())
+		return false;
+	if (was_running || classified_by != gov_policy_generation())
+		finish_load();
+
+	/* after a promotion the tables may be edited here */
+	if (load.was_recovering && !RecoveryInProgress())
+	{
+		load.was_recovering = false;
+		(void) gov_policy_request_load();
+	}
+
+	if (gov_policy_last_request() != gov_policy_finished_request() || load.retry_at <= now)
+	{
+		if (!start_load(now))
+			finish_load();
+	}
+	return classified_by != classified_before;
+}
+
+/* Looks at all sessions, and plans the next look. */
+static void
+look(GovTime now)
+{
+	GovTime		interval = gov_settings_sweep_interval * GOV_MSEC;
+	GovSweepResult swept = gov_sweep_run(sweep);
+
+	last_sweep = now;
+	if (swept.anything_governed)
+	{
+		next_sweep = Max(swept.next_deadline, now + Max(interval / 20, SHORTEST_NAP));
+		next_sweep = Min(next_sweep, now + interval);
+	}
+	else
+		next_sweep = GOV_NEVER;
+
+	/* a change that no trigger saw: a look at the tables now and then, while awake */
+	if (now >= load.compare_at)
+	{
+		(void) gov_policy_request_load();
+		SetLatch(MyLatch);
+	}
+}
+
+/* Sleeps until the next deadline; without one if there is nothing to look at. */
+static void
+nap(void)
+{
+	static uint32 wait_event = 0;
+	GovTime		wake_at = Min(next_sweep, load.retry_at);
+	int			events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
+
+	if (next_sweep == GOV_NEVER)
+	{
+		/* say so, then look again: whoever came in before this did not wake us */
+		gov_pulse_set_dormant(true);
+		if (gov_sweep_has_work(sweep))
+			SetLatch(MyLatch);
+	}
+	if (wake_at != GOV_NEVER)
+		events |= WL_TIMEOUT;
+	(void) WaitLatch(MyLatch, events,
+					 gov_clock_ms_until(wake_at, gov_clock_now(), LONGEST_NAP_MS),
+					 gov_wait_event(&wait_event, "GovernorMain"));
+	gov_pulse_set_dormant(false);
+}
+
+static void
+do_round(void)
+{
+	GovTime		now;
+
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	MemoryContextSwitchTo(round_context);
+	MemoryContextReset(round_context);
+
+	if (obey_reload())
+		next_sweep = 0;
+
+	now = gov_clock_now();
+	if (tend_policy(now))
+		next_sweep = 0;
+	else if (next_sweep == GOV_NEVER && gov_sweep_has_work(sweep))
+		next_sweep = last_sweep + SHORTEST_NAP;
+	MemoryContextSwitchTo(round_context);
+
+	if (now >= next_sweep)
+		look(now);
+}
+
+/* Cleans up after an error, as autovacuum's launcher does, and waits a while. */
+static void
+recover_from_error(long *pause)
+{
+	static uint32 wait_event = 0;
+
+	error_context_stack = NULL;
+	HOLD_INTERRUPTS();
+	EmitErrorReport();
+	AbortCurrentTransaction();
+	LWLockReleaseAll();
+	ConditionVariableCancelSleep();
+	pgstat_report_wait_end();
+	MemoryContextSwitchTo(round_context);
+	FlushErrorState();
+	MemoryContextReset(round_context);
+	RESUME_INTERRUPTS();
+
+	(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, *pause,
+					 gov_wait_event(&wait_event, "GovernorMain"));
+	*pause = Min(*pause * 2, LONGEST_RETRY_MS);
+}
+
+void
+gov_governor_main(Datum argument)
+{
+	sigjmp_buf	recovery;
+	static long pause = SHORTEST_RETRY_MS;
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+
+	if (!gov_pulse_start())
+		ereport(FATAL,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("another pg_governor governor is running")));
+
+	sweep = gov_sweep_create();
+	round_context = AllocSetContextCreate(TopMemoryContext, "pg_governor round",
+										  ALLOCSET_DEFAULT_SIZES);
+	load.retry_at = GOV_NEVER;
+	load.was_recovering = RecoveryInProgress();
+	(void) gov_policy_request_load();
+	gov_ledger_note(GOV_EVENT_GOVERNOR, NULL, GOV_REASON_NONE, "the governor has started");
+
+	if (sigsetjmp(recovery, 1) != 0)
+		recover_from_error(&pause);
+	PG_exception_stack = &recovery;
+
+	for (;;)
+	{
+		do_round();
+		pause = SHORTEST_RETRY_MS;
+		nap();
+	}
+}

@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * policy_loader.h
+ *		From the tables to a policy.
+ *
+ * IDENTIFICATION
+ *	  src/actors/policy_loader.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef GOV_POLICY_LOADER_H
+#define GOV_POLICY_LOADER_H
+
+#include "core/policy_data.h"
+
+#include "postmaster/bgworker.h"
+
+/*
+ * Compiles the policy tables of the current database, as the current snapshot
+ * of this transaction sees them.  Without the extension the policy is empty.
+ * `problem` (size bytes) receives what is wrong and harmless, as a rule for a
+ * role that does not exist, or ''.  Raises an error for rows that no policy
+ * can be made of.  Needs a transaction; connects to SPI itself.
+ */
+extern void gov_policy_compile(GovPolicy *policy, char *problem, size_t size);
+
+/*
+ * Starts a loader for all load requests up to this one; false if there is no
+ * free worker slot.  Called by the governor.
+ */
+extern bool gov_policy_loader_start(uint64 request, BackgroundWorkerHandle **handle);
+
+/* The loader itself. */
+extern PGDLLEXPORT void gov_policy_loader_main(Datum argument);
+
+#endif							/* GOV_POLICY_LOADER_H */

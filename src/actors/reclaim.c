@@ -1,0 +1,115 @@
+/*-------------------------------------------------------------------------
+ *
+ * reclaim.c
+ *		Asking a session to end; the asker's side of the protocol.
+ *
+ * Owns: nothing.  The word and the rest are in the slot (state/registry.h).
+ * Runs in: the governor, and backends that call governor.reclaim().
+ *
+ * Locking: the sessions lock is held exclusively around the check of the
+ * slot, the write of the request and the signal.  Askers therefore never mix
+ * their requests, and the pid cannot be reused between the check and the
+ * signal, because the owner clears it under the same lock while it exits.
+ * The victim's handler takes no lock: it reads the word, then the rest, and
+ * answers by a compare-and-exchange of the word.  A request is taken back
+ * before another is written, and no word ever comes twice, so an answer that
+ * succeeds was given to that very rest.
+ *
+ * IDENTIFICATION
+ *	  src/actors/reclaim.c
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "actors/reclaim.h"
+#include "clock.h"
+#include "state/registry.h"
+#include "state/shmem.h"
+
+#include <signal.h>
+
+/*
+ * Takes back the last request, so that a new one can be written; false if the
+ * victim has accepted it: then it is on its way out, for the reason it accepted.
+ */
+static bool
+withdraw(GovSessionSlot *slot, uint64 *sequence)
+{
+	uint64		word = pg_atomic_read_u64(&slot->request);
+
+	do
+	{
+		if (gov_request_state(word) == GOV_REQUEST_ACCEPTED)
+			return false;
+		*sequence = gov_request_sequence(word) + 1;
+	} while (!pg_atomic_compare_exchange_u64(&slot->request, &word,
+											 gov_request_word(*sequence, GOV_REQUEST_NONE,
+															  GOV_REASON_NONE)));
+	return true;
+}
+
+bool
+gov_reclaim_ask(int number, uint32_t generation, GovReason reason, GovTime rest,
+				const char *detail, Latch *asker)
+{
+	GovSessionSlot *slot = gov_registry_slot(number);
+	uint64		sequence;
+	bool		here;
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
+	here = slot->pid != 0 && slot->generation == generation;
+	if (here && withdraw(slot, &sequence))
+	{
+		pg_atomic_write_u64(&slot->request_rest, (uint64) rest);
+		strlcpy(gov_registry_detail(number), detail ? detail : "", GOV_DETAIL_SIZE);
+		slot->asker = asker;
+		pg_write_barrier();
+		pg_atomic_write_u64(&slot->request,
+							gov_request_word(sequence, GOV_REQUEST_ASKED, reason));
+
+		/* fails only for a process that is gone, and this one has yet to pass our lock */
+		(void) kill(slot->pid, SIGUSR2);
+	}
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
+	return here;
+}
+
+static GovReclaimOutcome
+outcome_of(int number, uint32_t generation)
+{
+	GovSessionSlot *slot = gov_registry_slot(number);
+	GovReclaimOutcome outcome;
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_SHARED);
+	if (slot->pid == 0 || slot->generation != generation)
+		outcome = GOV_RECLAIM_GONE;
+	else if (gov_request_state(pg_atomic_read_u64(&slot->request)) == GOV_REQUEST_DECLINED)
+		outcome = GOV_RECLAIM_DECLINED;
+	else
+		outcome = GOV_RECLAIM_PENDING;
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
+	return outcome;
+}
+
+GovReclaimOutcome
+gov_reclaim_await(int number, uint32_t generation, GovTime patience)
+{
+	static uint32 wait_event = 0;
+	GovTime		give_up = gov_time_after(gov_clock_now(), patience);
+
+	for (;;)
+	{
+		GovReclaimOutcome outcome;
+		GovTime		now;
+
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		outcome = outcome_of(number, generation);
+		now = gov_clock_now();
+		if (outcome != GOV_RECLAIM_PENDING || now >= give_up)
+			return outcome;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 gov_clock_ms_until(give_up, now, 1000),
+						 gov_wait_event(&wait_event, "GovernorReclaim"));
+	}
+}

@@ -1,0 +1,99 @@
+/*-------------------------------------------------------------------------
+ *
+ * reclaim.h
+ *		Asking a session to end; the asker's side of the protocol.
+ *
+ * The victim decides.  A request is one atomic word in the victim's slot:
+ *
+ *		bits 16..63		sequence, so that no two requests look alike
+ *		bits  8..15		the state of the request (GovRequestState)
+ *		bits  0..7		the reason (GovReason)
+ *
+ * and beside it the rest that it is about: the time since which the session
+ * has been in the state that the asker judged.  The asker writes both and
+ * sends SIGUSR2, which ordinary backends ignore.  The victim's handler looks
+ * whether it is still in that very rest, and writes its answer into the word.
+ *
+ *			 ask					   accept
+ *	  NONE ---------> ASKED -------------------> ACCEPTED --> (session ends)
+ *					  ^   |    decline
+ *					  |   +-------------------> DECLINED
+ *					  |			 ask				|
+ *					  +-----------------------------+
+ *
+ * Transition and the function that performs it:
+ *	  NONE, ASKED, DECLINED -> ASKED	[gov_reclaim_ask, the asker]
+ *	  ASKED -> ACCEPTED					[answer in victim.c, in the signal handler]
+ *	  ASKED -> DECLINED					[answer in victim.c, in the signal handler]
+ *	  any -> NONE						[release in registry.c, when the session is gone]
+ *
+ * IDENTIFICATION
+ *	  src/actors/reclaim.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef GOV_RECLAIM_H
+#define GOV_RECLAIM_H
+
+#include "core/core.h"
+#include "core/reason.h"
+
+#include "storage/latch.h"
+
+typedef enum GovRequestState
+{
+	GOV_REQUEST_NONE,
+	GOV_REQUEST_ASKED,
+	GOV_REQUEST_ACCEPTED,
+	GOV_REQUEST_DECLINED,
+} GovRequestState;
+
+typedef enum GovReclaimOutcome
+{
+	GOV_RECLAIM_PENDING,		/* the victim has not answered yet, or is on its way out */
+	GOV_RECLAIM_DECLINED,		/* it is not in that rest any more */
+	GOV_RECLAIM_GONE,			/* the session has ended */
+} GovReclaimOutcome;
+
+static inline uint64_t
+gov_request_word(uint64_t sequence, GovRequestState state, GovReason reason)
+{
+	return (sequence << 16) | ((uint64_t) state << 8) | (uint64_t) reason;
+}
+
+static inline uint64_t
+gov_request_sequence(uint64_t word)
+{
+	return word >> 16;
+}
+
+static inline GovRequestState
+gov_request_state(uint64_t word)
+{
+	return (GovRequestState) ((word >> 8) & 0xFF);
+}
+
+static inline GovReason
+gov_request_reason(uint64_t word)
+{
+	return (GovReason) (word & 0xFF);
+}
+
+/*
+ * Asks the session in a slot to end for a reason, if it is still in the rest
+ * that began at `rest`.  (slot, generation) names the session: if it is gone,
+ * nobody is asked and the result is false.  The only function that signals a
+ * session.  `detail` (or NULL) is shown with the reason; `asker` (or NULL) is
+ * set when the victim has declined or is gone.  Any process; takes the
+ * sessions lock exclusively, and never waits for the victim.
+ */
+extern bool gov_reclaim_ask(int slot, uint32_t generation, GovReason reason, GovTime rest,
+							const char *detail, Latch *asker);
+
+/*
+ * Waits, at most for `patience`, until the session has declined or is gone.
+ * The request must have named this process's latch as the asker's.  Obeys
+ * cancel and terminate.
+ */
+extern GovReclaimOutcome gov_reclaim_await(int slot, uint32_t generation, GovTime patience);
+
+#endif							/* GOV_RECLAIM_H */

@@ -1,0 +1,229 @@
+/*-------------------------------------------------------------------------
+ *
+ * sweep.c
+ *		One look at all sessions, and what is done about it.
+ *
+ * The way of a sweep, top to bottom:
+ *
+ *		census		all sessions at one moment, with verdicts	[gov_census_take]
+ *		candidates	the stale ones, those that harm most first	[find_stale]
+ *		act			ask it to end, or note that one would		[enforce, observe]
+ *		deadline	when the next look is due					[next_deadline]
+ *
+ * Owns: nothing in shared memory.        Runs in: the governor.
+ *
+ * IDENTIFICATION
+ *	  src/actors/sweep.c
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "actors/reclaim.h"
+#include "actors/sweep.h"
+#include "clock.h"
+#include "core/rate.h"
+#include "settings.h"
+#include "state/census.h"
+#include "state/ledger.h"
+#include "state/policy.h"
+#include "state/pulse.h"
+
+/* What was last done about the session in a slot, so that it is done once. */
+typedef struct SlotNote
+{
+	uint32		generation;		/* of the session; another one starts anew */
+	GovReason	reason;
+	GovTime		rest;			/* the state_since that the reason was about */
+	GovTime		at;				/* when */
+} SlotNote;
+
+struct GovSweep
+{
+	GovCensus  *census;
+	SlotNote   *notes;			/* by slot */
+	GovPace		pace[GOV_MAX_CLASSES];	/* reclaim_rate, by class id */
+	GovCensusRow **stale;		/* working space */
+};
+
+GovSweep *
+gov_sweep_create(void)
+{
+	GovSweep   *sweep = palloc0(sizeof(GovSweep));
+
+	sweep->census = gov_census_create();
+	sweep->notes = palloc0(gov_registry_slots() * sizeof(SlotNote));
+	sweep->stale = palloc(gov_registry_slots() * sizeof(GovCensusRow *));
+	return sweep;
+}
+
+/*
+ * Idle in transaction harms others, so it goes first; then whoever has rested
+ * longest.  Matters where reclaim_rate lets only some of them go.
+ */
+static int
+most_harmful_first(const void *a, const void *b)
+{
+	const GovCensusRow *left = *(GovCensusRow *const *) a;
+	const GovCensusRow *right = *(GovCensusRow *const *) b;
+	int			left_rank = left->activity.state == GOV_ACTIVITY_IDLE_IN_TRANSACTION ? 0 : 1;
+	int			right_rank = right->activity.state == GOV_ACTIVITY_IDLE_IN_TRANSACTION ? 0 : 1;
+
+	if (left_rank != right_rank)
+		return left_rank - right_rank;
+	if (left->activity.state_since != right->activity.state_since)
+		return left->activity.state_since < right->activity.state_since ? -1 : 1;
+	return left->slot - right->slot;
+}
+
+static int
+find_stale(GovSweep *sweep)
+{
+	GovCensus  *census = sweep->census;
+	int			nstale = 0;
+
+	for (int i = 0; i < census->nrows; i++)
+	{
+		if (gov_verdict_is_stale(census->rows[i].verdict, census->taken_at))
+			sweep->stale[nstale++] = &census->rows[i];
+	}
+	qsort(sweep->stale, nstale, sizeof(GovCensusRow *), most_harmful_first);
+	return nstale;
+}
+
+/* Whether something was already done about this rest of this session. */
+static bool
+is_noted(const SlotNote *note, const GovCensusRow *row)
+{
+	return note->generation == row->generation && note->reason == row->verdict.reason &&
+		note->rest == row->activity.state_since;
+}
+
+static void
+write_note(SlotNote *note, const GovCensusRow *row, GovTime now)
+{
+	note->generation = row->generation;
+	note->reason = row->verdict.reason;
+	note->rest = row->activity.state_since;
+	note->at = now;
+}
+
+/* Asks it to end; returns when to look at it again. */
+static GovTime
+enforce(GovSweep *sweep, const GovCensusRow *row)
+{
+	GovTime		now = sweep->census->taken_at;
+	GovTime		patience = gov_settings_sweep_interval * GOV_MSEC;
+	SlotNote   *note = &sweep->notes[row->slot];
+	GovPace    *pace = &sweep->pace[row->class_id];
+	double		rate = sweep->census->policy->classes[row->class_id].reclaim_rate;
+
+	/* it may need a moment to answer and to go */
+	if (is_noted(note, row) && now < note->at + patience)
+		return note->at + patience;
+
+	if (!gov_pace_take(pace, rate, now))
+		return gov_pace_ready_at(pace, rate);
+
+	write_note(note, row, now);
+	gov_reclaim_ask(row->slot, row->generation, row->verdict.reason,
+					row->activity.state_since, NULL, NULL);
+	return now + patience;
+}
+
+/* Notes, once per rest, what enforce would have done. */
+static void
+observe(GovSweep *sweep, const GovCensusRow *row)
+{
+	SlotNote   *note = &sweep->notes[row->slot];
+	GovTime		now = sweep->census->taken_at;
+	GovSession	session;
+	char		detail[GOV_EVENT_DETAIL_SIZE];
+
+	if (is_noted(note, row))
+		return;
+	write_note(note, row, now);
+
+	if (!gov_registry_read(row->slot, &session) || session.generation != row->generation)
+		return;
+	snprintf(detail, sizeof(detail), "%s for %.1f s",
+			 row->activity.state == GOV_ACTIVITY_IDLE ? "at rest" : "idle in transaction",
+			 (double) (now - row->activity.state_since) / GOV_SECOND);
+	gov_ledger_count_would_reclaim(row->class_id);
+	gov_ledger_note(GOV_EVENT_WOULD_RECLAIM, &session, row->verdict.reason, detail);
+}
+
+/* When the first of those that are not stale yet becomes so. */
+static GovTime
+next_deadline(const GovCensus *census)
+{
+	GovTime		next = GOV_NEVER;
+
+	for (int i = 0; i < census->nrows; i++)
+	{
+		GovTime		stale_at = census->rows[i].verdict.stale_at;
+
+		if (stale_at > census->taken_at && stale_at < next)
+			next = stale_at;
+	}
+	return next;
+}
+
+static void
+repair(void)
+{
+	int			repaired = gov_registry_repair();
+	char		detail[GOV_EVENT_DETAIL_SIZE];
+
+	if (repaired == 0)
+		return;
+	gov_pulse_note_repairs(repaired);
+	snprintf(detail, sizeof(detail), "%d counters of sessions were wrong and were recounted", repaired);
+	gov_ledger_note(GOV_EVENT_GOVERNOR, NULL, GOV_REASON_NONE, detail);
+	ereport(LOG, (errmsg("pg_governor: %s", detail)));
+}
+
+GovSweepResult
+gov_sweep_run(GovSweep *sweep)
+{
+	GovCensus  *census = sweep->census;
+	GovSweepResult result;
+	int			nstale;
+
+	gov_census_take(census);
+	if (census->counters_wrong)
+		repair();
+
+	result.anything_governed = census->governed > 0;
+	result.next_deadline = next_deadline(census);
+
+	nstale = find_stale(sweep);
+	for (int i = 0; i < nstale; i++)
+	{
+		const GovCensusRow *row = sweep->stale[i];
+
+		if (census->classes[row->class_id].mode == GOV_MODE_ENFORCE)
+			result.next_deadline = Min(result.next_deadline, enforce(sweep, row));
+		else
+			observe(sweep, row);
+	}
+
+	gov_pulse_note_sweep(census->taken_at, gov_clock_now() - census->taken_at);
+	return result;
+}
+
+bool
+gov_sweep_has_work(GovSweep *sweep)
+{
+	GovPolicy  *policy = sweep->census->policy;
+	GovSessionCounts counts;
+
+	if (policy->generation != gov_policy_generation())
+		gov_policy_copy_into(policy);
+	gov_registry_counts(&counts);
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	{
+		if (counts.of_class[id] > 0 && gov_census_class_is_governed(&policy->classes[id]))
+			return true;
+	}
+	return false;
+}

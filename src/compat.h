@@ -1,0 +1,121 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *		Every difference between the supported majors of PostgreSQL, 15 to 19.
+ *
+ * No other file looks at PG_VERSION_NUM (scripts/lint checks it).  A macro or
+ * function here has the shape of the newest major, and says what the older
+ * ones had.
+ *
+ * Must be included after postgres.h and before any other server header: the
+ * build flags below decide what libpq/libpq-be.h pulls in.
+ *
+ * IDENTIFICATION
+ *	  src/compat.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef GOV_COMPAT_H
+#define GOV_COMPAT_H
+
+#include "postgres.h"
+
+#if PG_VERSION_NUM < 150000
+#error "pg_governor needs PostgreSQL 15 or newer; point PG_CONFIG at the pg_config of such a server"
+#endif
+
+/*
+ * libpq-be.h includes the headers of Kerberos and OpenSSL when the server was
+ * built with them, and those need not be installed here.  It promises the same
+ * layout of Port without them ("keep struct offsets the same, for extension
+ * ABI compatibility"), and only members before them are used.
+ */
+#undef ENABLE_GSS
+#undef ENABLE_SSPI
+#undef USE_SSL
+#undef USE_OPENSSL
+
+#include "common/string.h"
+#include "libpq/libpq.h"
+#include "libpq/libpq-be.h"
+#include "miscadmin.h"
+#include "postmaster/postmaster.h"
+#include "storage/proc.h"
+#include "utils/backend_status.h"
+#include "utils/palloc.h"
+#include "utils/wait_event.h"
+
+/*
+ * This backend's number, from 0, below MaxBackends: the index of its slot.
+ * 17 renamed it and dropped the BackendId beside it.
+ */
+#if PG_VERSION_NUM >= 170000
+#define gov_my_proc_number()	((int) MyProcNumber)
+#else
+#define gov_my_proc_number()	(MyProc->pgprocno)
+#endif
+
+/* 18 lets a library say its name and version to pg_get_loaded_modules(). */
+#if PG_VERSION_NUM >= 180000
+#define GOV_MODULE_MAGIC		PG_MODULE_MAGIC_EXT(.name = "pg_governor", .version = EXT_VERSION)
+#else
+#define GOV_MODULE_MAGIC		PG_MODULE_MAGIC
+#endif
+
+/*
+ * A wait event of our own, remembered by the caller in a static that starts
+ * as 0.  Named ones came in 17; before that all extensions share one name.
+ */
+static inline uint32
+gov_wait_event(uint32 *remembered, const char *name)
+{
+#if PG_VERSION_NUM >= 170000
+	if (*remembered == 0)
+		*remembered = WaitEventExtensionNew(name);
+#else
+	(void) name;
+	if (*remembered == 0)
+		*remembered = PG_WAIT_EXTENSION;
+#endif
+	return *remembered;
+}
+
+/* Slots that only privileged roles may use.  16 renamed the setting and added a second kind. */
+static inline int
+gov_reserved_slots(void)
+{
+#if PG_VERSION_NUM >= 160000
+	return SuperuserReservedConnections + ReservedConnections;
+#else
+	return ReservedBackends;
+#endif
+}
+
+/*
+ * application_name as the server will show it: 16 writes other than printable
+ * ASCII as \xNN, 15 as a question mark.  Returns a palloc'd string.
+ */
+static inline char *
+gov_clean_ascii(const char *text)
+{
+#if PG_VERSION_NUM >= 160000
+	return pg_clean_ascii(text, 0);
+#else
+	char	   *copy = pstrdup(text);
+
+	pg_clean_ascii(copy);
+	return copy;
+#endif
+}
+
+/* Whether bytes of the client's next message were already read from the socket. */
+static inline bool
+gov_protocol_bytes_waiting(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return pq_buffer_remaining_data() > 0;
+#else
+	return pq_buffer_has_data();
+#endif
+}
+
+#endif							/* GOV_COMPAT_H */

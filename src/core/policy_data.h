@@ -1,0 +1,98 @@
+/*-------------------------------------------------------------------------
+ *
+ * policy_data.h
+ *		The policy as data: classes and rules, compiled from the tables.
+ *
+ * A policy is one flat value without pointers: it is copied as a whole into
+ * shared memory, out of it, and later to a file.  Only what is in use is
+ * copied, see gov_policy_data_size().
+ *
+ * IDENTIFICATION
+ *	  src/core/policy_data.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef GOV_POLICY_DATA_H
+#define GOV_POLICY_DATA_H
+
+#include "core/core.h"
+
+#define GOV_MAX_CLASSES		64
+#define GOV_MAX_RULES		256
+#define GOV_PATTERN_SIZE	128		/* a LIKE pattern of a rule, with its NUL */
+
+/* The class of whoever no rule matches; it exists in every policy. */
+#define GOV_DEFAULT_CLASS	0
+#define GOV_NO_CLASS		(-1)
+#define GOV_NO_RULE			(-1)
+
+/* Ordered by strength: the mode in force for a class is the smaller of two. */
+typedef enum GovMode
+{
+	GOV_MODE_OFF,
+	GOV_MODE_OBSERVE,
+	GOV_MODE_ENFORCE,
+} GovMode;
+
+/* The thresholds of one class; a timeout that is not set is GOV_NEVER. */
+typedef struct GovClass
+{
+	bool		used;			/* this id names a class */
+	char		name[GOV_NAME_SIZE];
+	GovMode		mode;			/* GOV_MODE_ENFORCE where the table has NULL */
+	int32_t		max_sessions;	/* 0: no cap */
+	int32_t		keep_warm;
+	double		reclaim_rate;	/* ends per second; 0: no limit */
+	GovTime		idle_timeout;
+	GovTime		idle_timeout_floor; /* GOV_NEVER: no scaling */
+	GovTime		idle_in_transaction_timeout;
+	GovTime		max_lifetime;
+} GovClass;
+
+typedef struct GovAddress
+{
+	uint8_t		family;			/* 0: none, 4, 6 */
+	uint8_t		bits;			/* prefix length; of an address 32 or 128 */
+	uint8_t		bytes[16];
+} GovAddress;
+
+/* Which columns of a rule are given; a column that is NULL matches all. */
+typedef enum GovRuleColumn
+{
+	GOV_RULE_ROLE = 1 << 0,
+	GOV_RULE_DATABASE = 1 << 1,
+	GOV_RULE_APPLICATION_NAME = 1 << 2,
+	GOV_RULE_CLIENT_ADDR = 1 << 3,
+	GOV_RULE_PLATFORM = 1 << 4,
+	GOV_RULE_FUNCTION = 1 << 5,
+} GovRuleColumn;
+
+/* One line of governor.rules that is enabled. */
+typedef struct GovRule
+{
+	int32_t		position;
+	int32_t		class_id;
+	uint32_t	given;			/* GovRuleColumn bits */
+	GovAddress	client_addr;
+	char		role[GOV_NAME_SIZE + 1];	/* `name`, or `+name`: members of it */
+	char		database[GOV_NAME_SIZE];
+	char		platform[GOV_NAME_SIZE];
+	char		application_name[GOV_PATTERN_SIZE];
+	char		function[GOV_PATTERN_SIZE];
+} GovRule;
+
+typedef struct GovPolicy
+{
+	uint64_t	generation;
+	int32_t		nrules;
+	GovClass	classes[GOV_MAX_CLASSES];	/* indexed by class id, with holes */
+	GovRule		rules[GOV_MAX_RULES];	/* by position */
+} GovPolicy;
+
+/* The bytes of a policy that are in use. */
+static inline size_t
+gov_policy_data_size(const GovPolicy *policy)
+{
+	return offsetof(GovPolicy, rules) + (size_t) policy->nrules * sizeof(GovRule);
+}
+
+#endif							/* GOV_POLICY_DATA_H */

@@ -1,0 +1,38 @@
+/*-------------------------------------------------------------------------
+ *
+ * reason.c
+ *		Why a session is ended: the fixed list.
+ *
+ * Owns: nothing; pure.                   Runs in: every process, and in
+ * signal handlers: no function here may allocate or fail.
+ *
+ * IDENTIFICATION
+ *	  src/core/reason.c
+ *-------------------------------------------------------------------------
+ */
+#include "core/reason.h"
+
+static const struct
+{
+	const char *name;
+	GovActivityState state;
+}			reasons[GOV_REASON_COUNT] =
+{
+	[GOV_REASON_NONE] = {"keep", GOV_ACTIVITY_UNKNOWN},
+	[GOV_REASON_IDLE] = {"idle", GOV_ACTIVITY_IDLE},
+	[GOV_REASON_IDLE_IN_TRANSACTION] = {"idle_in_transaction", GOV_ACTIVITY_IDLE_IN_TRANSACTION},
+	[GOV_REASON_LIFETIME] = {"lifetime", GOV_ACTIVITY_IDLE},
+	[GOV_REASON_REQUESTED] = {"requested", GOV_ACTIVITY_IDLE},
+};
+
+const char *
+gov_reason_name(GovReason reason)
+{
+	return reasons[reason].name;
+}
+
+GovActivityState
+gov_reason_state(GovReason reason)
+{
+	return reasons[reason].state;
+}

@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ *
+ * reason.h
+ *		Why a session is ended: the fixed list.
+ *
+ * One table of names serves the views, the events, the messages to clients
+ * and the columns reclaimed_<reason> of governor.stat_classes.
+ *
+ * IDENTIFICATION
+ *	  src/core/reason.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef GOV_REASON_H
+#define GOV_REASON_H
+
+#include "core/core.h"
+
+/* GOV_REASON_NONE is no reason at all: keep the session. */
+typedef enum GovReason
+{
+	GOV_REASON_NONE,
+	GOV_REASON_IDLE,			/* rested longer than idle_timeout */
+	GOV_REASON_IDLE_IN_TRANSACTION, /* idle_in_transaction_timeout */
+	GOV_REASON_LIFETIME,		/* older than max_lifetime, and at rest */
+	GOV_REASON_REQUESTED,		/* governor.reclaim() */
+} GovReason;
+
+#define GOV_REASON_COUNT	(GOV_REASON_REQUESTED + 1)
+
+/* The state a session must still be in when it is ended for a reason. */
+typedef enum GovActivityState
+{
+	GOV_ACTIVITY_UNKNOWN,		/* not reported: track_activities is off */
+	GOV_ACTIVITY_STARTING,		/* logging in */
+	GOV_ACTIVITY_ACTIVE,
+	GOV_ACTIVITY_IDLE,
+	GOV_ACTIVITY_IDLE_IN_TRANSACTION,	/* aborted transactions too */
+} GovActivityState;
+
+/* The word for a reason, as views and messages show it; "keep" for none. */
+extern const char *gov_reason_name(GovReason reason);
+
+/* The only state in which a session may be ended for this reason. */
+extern GovActivityState gov_reason_state(GovReason reason);
+
+#endif							/* GOV_REASON_H */

@@ -1,0 +1,57 @@
+/*-------------------------------------------------------------------------
+ *
+ * rules.h
+ *		Which class a session belongs to.
+ *
+ * IDENTIFICATION
+ *	  src/core/rules.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef GOV_RULES_H
+#define GOV_RULES_H
+
+#include "core/identity.h"
+#include "core/policy_data.h"
+
+/*
+ * Says whether the session's role is a member of the named role.  Only the
+ * catalog knows, so the caller brings the answer; it is asked only for rules
+ * whose other columns match.
+ */
+typedef bool (*GovIsMember) (const char *role, void *context);
+
+/* What rules look at.  A NULL name matches only rules that do not ask for it. */
+typedef struct GovFacts
+{
+	const char *role;
+	const char *database;
+	const char *application_name;
+	GovAddress	client_addr;	/* family 0: a unix socket */
+	const GovIdentity *identity;
+	GovIsMember is_member;
+	void	   *is_member_context;
+} GovFacts;
+
+typedef struct GovClassification
+{
+	int			class_id;
+	int			position;		/* of the rule; GOV_NO_RULE: none matched */
+} GovClassification;
+
+/*
+ * The rule with the lowest position that matches names the class; without one
+ * it is the default class.  Cost: one pass over the rules.
+ */
+extern GovClassification gov_rules_classify(const GovPolicy *policy, const GovFacts *facts);
+
+/*
+ * SQL's LIKE over bytes, with backslash as its escape character.  Bytes, not
+ * characters: at login the encoding of the database is not known yet, and a
+ * name must match the same in SQL.
+ */
+extern bool gov_rules_like(const char *text, const char *pattern);
+
+/* Whether the address lies in the network; addresses of other families never do. */
+extern bool gov_rules_address_in(const GovAddress *address, const GovAddress *network);
+
+#endif							/* GOV_RULES_H */

@@ -1,0 +1,74 @@
+/*-------------------------------------------------------------------------
+ *
+ * census.h
+ *		All sessions at one moment: what they do, and the verdict on each.
+ *
+ * A sweep takes a census and acts on it; the views take one and show it.  So
+ * what governor.sessions says is what the governor would decide now.
+ *
+ * IDENTIFICATION
+ *	  src/state/census.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef GOV_CENSUS_H
+#define GOV_CENSUS_H
+
+#include "core/policy_data.h"
+#include "core/staleness.h"
+#include "state/registry.h"
+
+typedef struct GovCensusRow
+{
+	int			slot;
+	int			pid;
+	uint32		generation;
+	GovExemption exemption;
+	int			class_id;		/* GOV_NO_CLASS if exempt */
+	int			rule;
+	bool		kept_warm;
+	GovActivity activity;
+	GovVerdict	verdict;		/* GOV_REASON_NONE where the mode in force is off */
+} GovCensusRow;
+
+typedef struct GovClassCensus
+{
+	GovMode		mode;			/* in force */
+	int			sessions;
+	int			active;
+	int			idle;
+	int			idle_in_transaction;
+	double		pressure;
+	GovTime		idle_timeout;	/* in force under this pressure */
+} GovClassCensus;
+
+typedef struct GovCensus
+{
+	GovTime		taken_at;
+	int			governed;		/* sessions that some threshold in force could end */
+	bool		counters_wrong; /* the registry's counters did not match its slots */
+	GovPolicy  *policy;			/* by which it was judged */
+	GovClassCensus classes[GOV_MAX_CLASSES];
+	GovCensusRow **by_rest;		/* working space for keep_warm */
+	int			nrows;
+	GovCensusRow rows[FLEXIBLE_ARRAY_MEMBER];
+} GovCensus;
+
+/* Room for a census of all slots, in the current memory context. */
+extern GovCensus *gov_census_create(void);
+
+/*
+ * Takes a census.  Takes the policy lock shared if there is a new policy, and
+ * then the sessions lock shared for as long as it takes to read all slots.
+ */
+extern void gov_census_take(GovCensus *census);
+
+/* Whether sessions of this class can become stale by the thresholds in force. */
+extern bool gov_census_class_is_governed(const GovClass *class);
+
+/* The state a backend reports now.  Takes no lock; activity may be NULL. */
+extern GovActivity gov_census_read_activity(const PgBackendStatus *activity, int pid);
+
+/* The same for a session that was read from the registry; false if it is gone. */
+extern bool gov_census_read_session(const GovSession *session, GovActivity *activity);
+
+#endif							/* GOV_CENSUS_H */

@@ -1,0 +1,246 @@
+/*-------------------------------------------------------------------------
+ *
+ * ledger.c
+ *		What was decided: counters per class, and the latest events.
+ *
+ * Owns: GovLedger in shared memory.      Runs in: every process.
+ *
+ * Locking: counters are atomics and are never read together with others.
+ * GOV_LOCK_EVENTS guards the ring of events: exclusive to write one, shared to
+ * copy one.
+ *
+ * Invariants:
+ * (1) Event number n is in ring[n % size] while n >= next - size.
+ * (2) Whoever makes a decision true counts it: a session that ends counts its
+ *	   own end while it exits, so that no end is counted twice or not at all.
+ *
+ * IDENTIFICATION
+ *	  src/state/ledger.c
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "clock.h"
+#include "settings.h"
+#include "state/ledger.h"
+#include "state/policy.h"
+#include "state/shmem.h"
+
+typedef struct ClassCounters
+{
+	pg_atomic_uint64 admitted;
+	pg_atomic_uint64 reclaimed[GOV_REASON_COUNT];
+	pg_atomic_uint64 would_reclaim;
+	pg_atomic_uint64 declined;
+} ClassCounters;
+
+typedef struct GovLedger
+{
+	ClassCounters classes[GOV_MAX_CLASSES];
+	pg_atomic_uint64 logins;
+	pg_atomic_uint64 login_nanoseconds;
+	pg_atomic_uint64 stats_reset;	/* a GovTime */
+
+	/* under GOV_LOCK_EVENTS */
+	uint64		next_event;
+	GovEvent	ring[FLEXIBLE_ARRAY_MEMBER];
+} GovLedger;
+
+static GovLedger *ledger = NULL;
+
+static const char *const kind_names[] =
+{
+	[GOV_EVENT_RECLAIMED] = "reclaimed",
+	[GOV_EVENT_WOULD_RECLAIM] = "would_reclaim",
+	[GOV_EVENT_POLICY] = "policy",
+	[GOV_EVENT_GOVERNOR] = "governor",
+};
+
+Size
+gov_ledger_shmem_size(void)
+{
+	return add_size(offsetof(GovLedger, ring),
+					mul_size(gov_settings_event_buffer, sizeof(GovEvent)));
+}
+
+void
+gov_ledger_shmem_attach(void *memory, bool is_new)
+{
+	ledger = memory;
+	if (!is_new)
+		return;
+
+	memset(memory, 0, gov_ledger_shmem_size());
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	{
+		ClassCounters *counters = &ledger->classes[id];
+
+		pg_atomic_init_u64(&counters->admitted, 0);
+		for (int reason = 0; reason < GOV_REASON_COUNT; reason++)
+			pg_atomic_init_u64(&counters->reclaimed[reason], 0);
+		pg_atomic_init_u64(&counters->would_reclaim, 0);
+		pg_atomic_init_u64(&counters->declined, 0);
+	}
+	pg_atomic_init_u64(&ledger->logins, 0);
+	pg_atomic_init_u64(&ledger->login_nanoseconds, 0);
+	pg_atomic_init_u64(&ledger->stats_reset, (uint64) gov_clock_now());
+}
+
+const char *
+gov_event_kind_name(GovEventKind kind)
+{
+	return kind_names[kind];
+}
+
+static void
+count_one(int class_id, pg_atomic_uint64 *counter)
+{
+	if (class_id >= 0 && class_id < GOV_MAX_CLASSES)
+		pg_atomic_fetch_add_u64(counter, 1);
+}
+
+void
+gov_ledger_count_admitted(int class_id)
+{
+	count_one(class_id, &ledger->classes[class_id].admitted);
+}
+
+void
+gov_ledger_count_reclaimed(int class_id, GovReason reason)
+{
+	count_one(class_id, &ledger->classes[class_id].reclaimed[reason]);
+}
+
+void
+gov_ledger_count_would_reclaim(int class_id)
+{
+	count_one(class_id, &ledger->classes[class_id].would_reclaim);
+}
+
+void
+gov_ledger_count_declined(int class_id)
+{
+	count_one(class_id, &ledger->classes[class_id].declined);
+}
+
+void
+gov_ledger_count_login(uint64 nanoseconds)
+{
+	pg_atomic_fetch_add_u64(&ledger->logins, 1);
+	pg_atomic_fetch_add_u64(&ledger->login_nanoseconds, nanoseconds);
+}
+
+void
+gov_ledger_class_stats(int class_id, GovClassStats *stats)
+{
+	ClassCounters *counters = &ledger->classes[class_id];
+
+	stats->admitted = pg_atomic_read_u64(&counters->admitted);
+	for (int reason = 0; reason < GOV_REASON_COUNT; reason++)
+		stats->reclaimed[reason] = pg_atomic_read_u64(&counters->reclaimed[reason]);
+	stats->would_reclaim = pg_atomic_read_u64(&counters->would_reclaim);
+	stats->declined = pg_atomic_read_u64(&counters->declined);
+}
+
+void
+gov_ledger_login_stats(GovLoginStats *stats)
+{
+	stats->logins = pg_atomic_read_u64(&ledger->logins);
+	stats->nanoseconds = pg_atomic_read_u64(&ledger->login_nanoseconds);
+}
+
+GovTime
+gov_ledger_stats_reset(void)
+{
+	return (GovTime) pg_atomic_read_u64(&ledger->stats_reset);
+}
+
+void
+gov_ledger_reset_class(int class_id)
+{
+	ClassCounters *counters = &ledger->classes[class_id];
+
+	pg_atomic_write_u64(&counters->admitted, 0);
+	for (int reason = 0; reason < GOV_REASON_COUNT; reason++)
+		pg_atomic_write_u64(&counters->reclaimed[reason], 0);
+	pg_atomic_write_u64(&counters->would_reclaim, 0);
+	pg_atomic_write_u64(&counters->declined, 0);
+}
+
+void
+gov_ledger_reset(void)
+{
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+		gov_ledger_reset_class(id);
+	pg_atomic_write_u64(&ledger->logins, 0);
+	pg_atomic_write_u64(&ledger->login_nanoseconds, 0);
+	pg_atomic_write_u64(&ledger->stats_reset, (uint64) gov_clock_now());
+}
+
+void
+gov_ledger_note(GovEventKind kind, const GovSession *session, GovReason reason, const char *detail)
+{
+	GovEvent	event;
+
+	memset(&event, 0, sizeof(event));
+	event.at = gov_clock_now();
+	event.kind = kind;
+	event.reason = reason;
+	strlcpy(event.detail, detail, sizeof(event.detail));
+	if (session)
+	{
+		event.pid = session->pid;
+		event.role_oid = session->facts.role_oid;
+		event.client_addr = session->facts.client_addr;
+		gov_policy_class_name(session->class_id, event.class_name);
+		strlcpy(event.role, session->facts.role, sizeof(event.role));
+		strlcpy(event.database, session->facts.database, sizeof(event.database));
+		strlcpy(event.application_name, session->facts.application_name,
+				sizeof(event.application_name));
+	}
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_EVENTS), LW_EXCLUSIVE);
+	memcpy(&ledger->ring[ledger->next_event % gov_settings_event_buffer], &event, sizeof(event));
+	ledger->next_event++;
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_EVENTS));
+
+	if (gov_settings_log_decisions == GOV_LOG_DECISIONS_ALL)
+	{
+		if (session)
+			ereport(LOG,
+					(errmsg("pg_governor: %s session %d of class \"%s\"",
+							kind_names[kind], event.pid, event.class_name),
+					 errdetail("Reason: %s.  User \"%s\", database \"%s\", application_name \"%s\".  %s",
+							   gov_reason_name(reason), event.role, event.database,
+							   event.application_name, event.detail),
+					 errhidestmt(true)));
+		else
+			ereport(LOG,
+					(errmsg("pg_governor: %s: %s", kind_names[kind], event.detail),
+					 errhidestmt(true)));
+	}
+}
+
+void
+gov_ledger_range(uint64 *oldest, uint64 *next)
+{
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_EVENTS), LW_SHARED);
+	*next = ledger->next_event;
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_EVENTS));
+	*oldest = *next > (uint64) gov_settings_event_buffer ?
+		*next - (uint64) gov_settings_event_buffer : 0;
+}
+
+bool
+gov_ledger_read(uint64 number, GovEvent *event)
+{
+	bool		there;
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_EVENTS), LW_SHARED);
+	there = number < ledger->next_event &&
+		number + (uint64) gov_settings_event_buffer >= ledger->next_event;
+	if (there)
+		memcpy(event, &ledger->ring[number % gov_settings_event_buffer], sizeof(*event));
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_EVENTS));
+	return there;
+}

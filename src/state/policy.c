@@ -1,0 +1,305 @@
+/*-------------------------------------------------------------------------
+ *
+ * policy.c
+ *		The policy in force, and the protocol by which a new one is loaded.
+ *
+ * Owns: GovPolicyStore in shared memory.
+ * Runs in: backends (copy, request), policy loader (publish), governor.
+ *
+ * Locking: GOV_LOCK_POLICY guards everything but the atomics.  A policy is
+ * replaced whole under it, and copied whole under it in shared mode: a reader
+ * never sees parts of two generations.
+ *
+ * Invariants:
+ * (1) Class GOV_DEFAULT_CLASS is in use in every policy.
+ * (2) finished <= requested, and both only grow.
+ * (3) A class keeps its id for as long as consecutive generations have it.
+ *
+ * IDENTIFICATION
+ *	  src/state/policy.c
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "clock.h"
+#include "state/policy.h"
+#include "state/shmem.h"
+
+#include "port/atomics.h"
+#include "storage/condition_variable.h"
+
+typedef struct GovPolicyStore
+{
+	pg_atomic_uint64 generation;	/* of `policy`; written under the lock, read without */
+	pg_atomic_uint64 requested; /* the last number given out */
+	pg_atomic_uint64 finished;	/* all up to here are finished */
+	pg_atomic_uint64 failed;	/* the last one that failed */
+	pg_atomic_uint64 loads;		/* loads that succeeded */
+	ConditionVariable load_finished;
+
+	/* under GOV_LOCK_POLICY */
+	uint64		published_for;	/* the last request that the policy covers */
+	GovTime		loaded_at;
+	char		error[GOV_POLICY_ERROR_SIZE];
+	GovPolicy	policy;
+} GovPolicyStore;
+
+static GovPolicyStore *store = NULL;
+
+Size
+gov_policy_shmem_size(void)
+{
+	return sizeof(GovPolicyStore);
+}
+
+void
+gov_policy_shmem_attach(void *memory, bool is_new)
+{
+	store = memory;
+	if (!is_new)
+		return;
+
+	pg_atomic_init_u64(&store->generation, 0);
+	pg_atomic_init_u64(&store->requested, 0);
+	pg_atomic_init_u64(&store->finished, 0);
+	pg_atomic_init_u64(&store->failed, 0);
+	pg_atomic_init_u64(&store->loads, 0);
+	ConditionVariableInit(&store->load_finished);
+	store->published_for = 0;
+	store->loaded_at = 0;
+	store->error[0] = '\0';
+	gov_policy_make_empty(&store->policy);
+}
+
+void
+gov_policy_make_empty(GovPolicy *policy)
+{
+	GovClass   *class = &policy->classes[GOV_DEFAULT_CLASS];
+
+	MemSet(policy, 0, offsetof(GovPolicy, rules));
+	class->used = true;
+	strlcpy(class->name, "default", sizeof(class->name));
+	class->mode = GOV_MODE_OFF;
+	class->idle_timeout = GOV_NEVER;
+	class->idle_timeout_floor = GOV_NEVER;
+	class->idle_in_transaction_timeout = GOV_NEVER;
+	class->max_lifetime = GOV_NEVER;
+}
+
+/*
+ * Room for the largest policy is taken before the lock; the pages behind the
+ * rules that there are stay untouched, so a small policy is cheap to copy.
+ */
+GovPolicy *
+gov_policy_copy(void)
+{
+	GovPolicy  *copy = palloc(sizeof(GovPolicy));
+
+	gov_policy_copy_into(copy);
+	return copy;
+}
+
+void
+gov_policy_copy_into(GovPolicy *policy)
+{
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_POLICY), LW_SHARED);
+	memcpy(policy, &store->policy, gov_policy_data_size(&store->policy));
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
+}
+
+uint64_t
+gov_policy_generation(void)
+{
+	return pg_atomic_read_u64(&store->generation);
+}
+
+static int
+class_id_by_name(const GovPolicy *policy, const char *name)
+{
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	{
+		if (policy->classes[id].used && strcmp(policy->classes[id].name, name) == 0)
+			return id;
+	}
+	return GOV_NO_CLASS;
+}
+
+/* An id that names a class neither in the new policy (so far) nor in the old one. */
+static int
+free_class_id(const GovPolicy *policy, const GovPolicy *old)
+{
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	{
+		if (!policy->classes[id].used && !old->classes[id].used)
+			return id;
+	}
+	/* all ids are taken: take over that of a class which is going away */
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	{
+		if (!policy->classes[id].used &&
+			class_id_by_name(policy, old->classes[id].name) == GOV_NO_CLASS)
+			return id;
+	}
+	return GOV_NO_CLASS;
+}
+
+/* Gives every class of the policy the id that it has in the old one, or a free one. */
+static void
+keep_class_ids(GovPolicy *policy, const GovPolicy *old)
+{
+	GovClass	wanted[GOV_MAX_CLASSES];
+	int			new_id[GOV_MAX_CLASSES];
+
+	memcpy(wanted, policy->classes, sizeof(wanted));
+	MemSet(policy->classes, 0, sizeof(policy->classes));
+
+	/* first those that stay, so that no new class takes their place */
+	for (int i = 0; i < GOV_MAX_CLASSES; i++)
+	{
+		new_id[i] = wanted[i].used ? class_id_by_name(old, wanted[i].name) : GOV_NO_CLASS;
+		if (new_id[i] != GOV_NO_CLASS)
+			memcpy(&policy->classes[new_id[i]], &wanted[i], sizeof(GovClass));
+	}
+	for (int i = 0; i < GOV_MAX_CLASSES; i++)
+	{
+		if (!wanted[i].used || new_id[i] != GOV_NO_CLASS)
+			continue;
+		new_id[i] = free_class_id(policy, old);
+		Assert(new_id[i] != GOV_NO_CLASS);
+		memcpy(&policy->classes[new_id[i]], &wanted[i], sizeof(GovClass));
+	}
+	for (int i = 0; i < policy->nrules; i++)
+		policy->rules[i].class_id = new_id[policy->rules[i].class_id];
+}
+
+bool
+gov_policy_publish(GovPolicy *policy, uint64_t request, void (*reset) (int class_id))
+{
+	GovPolicy  *current = &store->policy;
+	GovTime		now = gov_clock_now();
+	bool		is_new;
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_POLICY), LW_EXCLUSIVE);
+
+	/* a loader that a governor left behind when it died may come late */
+	if (request < store->published_for)
+	{
+		LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
+		return false;
+	}
+	store->published_for = request;
+
+	keep_class_ids(policy, current);
+	policy->generation = current->generation;
+	is_new = current->generation == 0 ||
+		gov_policy_data_size(policy) != gov_policy_data_size(current) ||
+		memcmp(policy, current, gov_policy_data_size(policy)) != 0;
+	if (is_new)
+	{
+		for (int id = 0; id < GOV_MAX_CLASSES; id++)
+		{
+			if (policy->classes[id].used &&
+				strcmp(policy->classes[id].name, current->classes[id].name) != 0)
+				reset(id);
+		}
+		policy->generation++;
+		memcpy(current, policy, gov_policy_data_size(policy));
+		store->loaded_at = now;
+		pg_atomic_write_u64(&store->generation, policy->generation);
+	}
+
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
+	return is_new;
+}
+
+void
+gov_policy_set_error(const char *error)
+{
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_POLICY), LW_EXCLUSIVE);
+	strlcpy(store->error, error ? error : "", sizeof(store->error));
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
+}
+
+void
+gov_policy_info(GovPolicyInfo *info)
+{
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_POLICY), LW_SHARED);
+	info->generation = store->policy.generation;
+	info->loaded_at = store->loaded_at;
+	strlcpy(info->error, store->error, sizeof(info->error));
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
+}
+
+void
+gov_policy_class_name(int class_id, char *name)
+{
+	name[0] = '\0';
+	if (class_id < 0 || class_id >= GOV_MAX_CLASSES)
+		return;
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_POLICY), LW_SHARED);
+	if (store->policy.classes[class_id].used)
+		strlcpy(name, store->policy.classes[class_id].name, GOV_NAME_SIZE);
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
+}
+
+uint64_t
+gov_policy_request_load(void)
+{
+	return pg_atomic_add_fetch_u64(&store->requested, 1);
+}
+
+uint64_t
+gov_policy_last_request(void)
+{
+	return pg_atomic_read_u64(&store->requested);
+}
+
+uint64_t
+gov_policy_finished_request(void)
+{
+	return pg_atomic_read_u64(&store->finished);
+}
+
+/* Only the governor finishes loads, so no two do at once. */
+void
+gov_policy_finish_load(uint64_t request, bool ok)
+{
+	if (!ok)
+		pg_atomic_write_u64(&store->failed, request);
+	pg_write_barrier();
+	pg_atomic_write_u64(&store->finished, request);
+	ConditionVariableBroadcast(&store->load_finished);
+}
+
+uint64_t
+gov_policy_loads(void)
+{
+	return pg_atomic_read_u64(&store->loads);
+}
+
+void
+gov_policy_loaded(void)
+{
+	pg_atomic_fetch_add_u64(&store->loads, 1);
+}
+
+GovLoadState
+gov_policy_load_state(uint64_t request)
+{
+	if (pg_atomic_read_u64(&store->finished) < request)
+		return GOV_LOAD_PENDING;
+	pg_read_barrier();
+	/* a later load may have succeeded meanwhile: then ours counts as done too */
+	if (pg_atomic_read_u64(&store->failed) == pg_atomic_read_u64(&store->finished))
+		return GOV_LOAD_FAILED;
+	return GOV_LOAD_DONE;
+}
+
+void
+gov_policy_await_load(long timeout_ms)
+{
+	static uint32 wait_event = 0;
+
+	(void) ConditionVariableTimedSleep(&store->load_finished, timeout_ms,
+									   gov_wait_event(&wait_event, "GovernorPolicyLoad"));
+}

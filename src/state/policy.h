@@ -1,0 +1,93 @@
+/*-------------------------------------------------------------------------
+ *
+ * policy.h
+ *		The policy in force, and the protocol by which a new one is loaded.
+ *
+ * IDENTIFICATION
+ *	  src/state/policy.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef GOV_POLICY_H
+#define GOV_POLICY_H
+
+#include "core/policy_data.h"
+
+#define GOV_POLICY_ERROR_SIZE	256
+
+/* What is known about the policy in force; see gov_policy_info(). */
+typedef struct GovPolicyInfo
+{
+	uint64_t	generation;		/* 0: none was loaded yet */
+	GovTime		loaded_at;		/* when this generation came into force; 0: never */
+	char		error[GOV_POLICY_ERROR_SIZE];	/* why the last load failed, or a warning; '' */
+} GovPolicyInfo;
+
+/* How far the load that a caller asked for has come. */
+typedef enum GovLoadState
+{
+	GOV_LOAD_PENDING,
+	GOV_LOAD_DONE,
+	GOV_LOAD_FAILED,
+} GovLoadState;
+
+extern Size gov_policy_shmem_size(void);
+extern void gov_policy_shmem_attach(void *memory, bool is_new);
+
+/*
+ * A private copy of the policy in force, all of one generation, allocated in
+ * the current memory context.  Takes the policy lock shared.
+ */
+extern GovPolicy *gov_policy_copy(void);
+
+/* Copies the policy in force into memory of the caller's, which is large enough for any. */
+extern void gov_policy_copy_into(GovPolicy *policy);
+
+/* The generation in force.  Takes no lock. */
+extern uint64_t gov_policy_generation(void);
+
+/* The policy that governs nobody: the class `default`, mode off, and no rule. */
+extern void gov_policy_make_empty(GovPolicy *policy);
+
+/*
+ * Puts a policy into force as the next generation, unless it is the same as
+ * the one in force.  Classes that are in both keep their id, so that counters
+ * and sessions stay with them; class ids in `policy` are rewritten to match.
+ * `reset` is called, with the policy lock held, for every id that now names
+ * another class.  `request` is the last load request that it covers: a policy
+ * that was read for an earlier one than the policy in force is too late, and
+ * is dropped.  Returns true if it is a new generation.  Called by the policy
+ * loader and by the governor.
+ */
+extern bool gov_policy_publish(GovPolicy *policy, uint64_t request, void (*reset) (int class_id));
+
+/* Sets or, with NULL, clears what governor.status shows as policy_error. */
+extern void gov_policy_set_error(const char *error);
+
+extern void gov_policy_info(GovPolicyInfo *info);
+
+/* The name of a class in force; "" for an id that names none.  Size GOV_NAME_SIZE. */
+extern void gov_policy_class_name(int class_id, char *name);
+
+/*
+ * The load protocol.  Requests are numbered.  Whoever wants the tables read
+ * takes a number with gov_policy_request_load() and wakes the governor; the
+ * governor starts a loader for all numbers given out so far, and when that
+ * policy is in force and living sessions were moved, it finishes them.  So a
+ * request is finished only by a load that began after it was made.
+ */
+extern uint64_t gov_policy_request_load(void);
+extern uint64_t gov_policy_last_request(void);
+extern uint64_t gov_policy_finished_request(void);
+extern void gov_policy_finish_load(uint64_t request, bool ok);
+
+/* Loads that succeeded so far: how the governor learns whether its loader did. */
+extern uint64_t gov_policy_loads(void);
+extern void gov_policy_loaded(void);
+
+/* What has become of a request. */
+extern GovLoadState gov_policy_load_state(uint64_t request);
+
+/* Sleeps until some load is finished, at most timeout_ms; obeys cancel and terminate. */
+extern void gov_policy_await_load(long timeout_ms);
+
+#endif							/* GOV_POLICY_H */

@@ -1,0 +1,310 @@
+/*-------------------------------------------------------------------------
+ *
+ * registry.c
+ *		Who is connected: a slot for every backend.
+ *
+ * Owns: GovRegistry in shared memory.
+ * Runs in: backends (claim, release), governor (move, sweep), views.
+ *
+ * Locking: GOV_LOCK_SESSIONS, exclusive to change who is in a slot or in which
+ * class it is, shared to read.  It is held for straight-line code only; a
+ * whole sweep reads under it in shared mode, which takes well under a
+ * millisecond for thousands of sessions.
+ *
+ * Invariants:
+ * (1) pid != 0 iff a living backend owns the slot.
+ * (2) of_class[c] is the number of slots with pid != 0 and class_id = c; it is
+ *	   a cache that gov_registry_repair() checks.
+ * (3) A slot is released by its owner only, before its process is gone; its
+ *	   pid cannot be reused before that.
+ *
+ * IDENTIFICATION
+ *	  src/state/registry.c
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "state/registry.h"
+#include "state/shmem.h"
+
+#include "storage/ipc.h"
+
+typedef struct GovRegistry
+{
+	uint64_t	generation;		/* of the policy by which sessions are classified */
+	GovSessionCounts counts;
+	/* followed by the slots, the facts and the details, one of each per backend */
+} GovRegistry;
+
+static GovRegistry *registry = NULL;
+static GovSessionSlot *slots = NULL;
+static GovSessionFacts *all_facts = NULL;
+static char (*details)[GOV_DETAIL_SIZE] = NULL;
+
+/* Of this backend */
+static GovSessionSlot *my_slot = NULL;
+static void (*my_on_exit) (GovSessionSlot *slot) = NULL;
+
+/*
+ * Ordinary backends, walsenders and background workers all have process
+ * numbers below MaxBackends; auxiliary processes have no client.
+ */
+int
+gov_registry_slots(void)
+{
+	return MaxBackends;
+}
+
+static Size
+slots_offset(void)
+{
+	return MAXALIGN(sizeof(GovRegistry));
+}
+
+static Size
+facts_offset(void)
+{
+	return add_size(slots_offset(),
+					MAXALIGN(mul_size(MaxBackends, sizeof(GovSessionSlot))));
+}
+
+static Size
+details_offset(void)
+{
+	return add_size(facts_offset(),
+					MAXALIGN(mul_size(MaxBackends, sizeof(GovSessionFacts))));
+}
+
+Size
+gov_registry_shmem_size(void)
+{
+	return add_size(details_offset(), mul_size(MaxBackends, GOV_DETAIL_SIZE));
+}
+
+void
+gov_registry_shmem_attach(void *memory, bool is_new)
+{
+	registry = memory;
+	slots = (GovSessionSlot *) ((char *) memory + slots_offset());
+	all_facts = (GovSessionFacts *) ((char *) memory + facts_offset());
+	details = (char (*)[GOV_DETAIL_SIZE]) ((char *) memory + details_offset());
+	if (!is_new)
+		return;
+
+	memset(memory, 0, gov_registry_shmem_size());
+	for (int i = 0; i < MaxBackends; i++)
+	{
+		slots[i].class_id = GOV_NO_CLASS;
+		pg_atomic_init_u64(&slots[i].request, 0);
+		pg_atomic_init_u64(&slots[i].request_rest, 0);
+	}
+}
+
+GovSessionSlot *
+gov_registry_slot(int slot)
+{
+	return &slots[slot];
+}
+
+GovSessionSlot *
+gov_registry_mine(void)
+{
+	return my_slot;
+}
+
+char *
+gov_registry_detail(int slot)
+{
+	return details[slot];
+}
+
+/* Counts a session in or out. */
+static void
+count(const GovSessionSlot *slot, GovSessionCounts *counts, int by)
+{
+	if (slot->exemption != GOV_EXEMPT_REPLICATION)
+		counts->clients += by;
+	if (slot->class_id != GOV_NO_CLASS)
+		counts->of_class[slot->class_id] += by;
+}
+
+void
+gov_registry_tally(const GovSessionSlot *slot, GovSessionCounts *counts)
+{
+	count(slot, counts, 1);
+}
+
+bool
+gov_registry_counts_are(const GovSessionCounts *counts)
+{
+	return memcmp(counts, &registry->counts, sizeof(*counts)) == 0;
+}
+
+/* before_shmem_exit callback; runs however the backend ends, and does nothing without a slot. */
+static void
+release(int code, Datum arg)
+{
+	GovSessionSlot *slot = my_slot;
+
+	if (slot == NULL)
+		return;
+	if (my_on_exit)
+		my_on_exit(slot);
+	my_slot = NULL;
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
+	count(slot, &registry->counts, -1);
+	slot->pid = 0;
+	slot->class_id = GOV_NO_CLASS;
+	slot->activity = NULL;
+	pg_atomic_write_u64(&slot->request, 0);
+	if (slot->asker)
+		SetLatch(slot->asker);
+	slot->asker = NULL;
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
+}
+
+bool
+gov_registry_claim(const GovSessionFacts *facts, GovExemption exemption, int class_id, int rule,
+				   uint64_t generation, void (*on_exit) (GovSessionSlot *slot))
+{
+	static bool registered = false;
+	int			number = gov_my_proc_number();
+	GovSessionSlot *slot = &slots[number];
+	bool		current;
+
+	Assert(my_slot == NULL);
+	Assert(number >= 0 && number < MaxBackends);
+
+	if (!registered)
+	{
+		before_shmem_exit(release, (Datum) 0);
+		registered = true;
+	}
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
+	current = registry->generation <= generation;
+	if (current)
+	{
+		memcpy(&all_facts[number], facts, sizeof(GovSessionFacts));
+		slot->pid = MyProcPid;
+		slot->generation++;
+		slot->exemption = exemption;
+		slot->class_id = class_id;
+		slot->rule = rule;
+		slot->activity = MyBEEntry;
+		pg_atomic_write_u64(&slot->request, 0);
+		count(slot, &registry->counts, 1);
+		my_on_exit = on_exit;
+		my_slot = slot;
+	}
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
+	return current;
+}
+
+void
+gov_registry_begin_generation(uint64_t generation)
+{
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
+	registry->generation = generation;
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
+}
+
+bool
+gov_registry_move(int number, uint32 generation, int class_id, int rule)
+{
+	GovSessionSlot *slot = &slots[number];
+	bool		here;
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
+	here = slot->pid != 0 && slot->generation == generation;
+	if (here)
+	{
+		count(slot, &registry->counts, -1);
+		slot->class_id = class_id;
+		slot->rule = rule;
+		count(slot, &registry->counts, 1);
+	}
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
+	return here;
+}
+
+bool
+gov_registry_read(int number, GovSession *session)
+{
+	GovSessionSlot *slot = &slots[number];
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_SHARED);
+	session->slot = number;
+	session->pid = slot->pid;
+	if (slot->pid != 0)
+	{
+		session->generation = slot->generation;
+		session->exemption = slot->exemption;
+		session->class_id = slot->class_id;
+		session->rule = slot->rule;
+		memcpy(&session->facts, &all_facts[number], sizeof(GovSessionFacts));
+	}
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
+	return session->pid != 0;
+}
+
+int
+gov_registry_find(int pid)
+{
+	int			found = -1;
+
+	if (pid == 0)
+		return -1;
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_SHARED);
+	for (int i = 0; i < MaxBackends && found < 0; i++)
+	{
+		if (slots[i].pid == pid)
+			found = i;
+	}
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
+	return found;
+}
+
+void
+gov_registry_counts(GovSessionCounts *counts)
+{
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_SHARED);
+	*counts = registry->counts;
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
+}
+
+int
+gov_registry_class_sessions(int class_id)
+{
+	int			sessions;
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_SHARED);
+	sessions = registry->counts.of_class[class_id];
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
+	return sessions;
+}
+
+int
+gov_registry_repair(void)
+{
+	GovSessionCounts counted = {0};
+	int			repaired = 0;
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
+	for (int i = 0; i < MaxBackends; i++)
+	{
+		if (slots[i].pid != 0)
+			count(&slots[i], &counted, 1);
+	}
+	if (counted.clients != registry->counts.clients)
+		repaired++;
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	{
+		if (counted.of_class[id] != registry->counts.of_class[id])
+			repaired++;
+	}
+	registry->counts = counted;
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
+	return repaired;
+}

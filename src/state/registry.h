@@ -1,0 +1,153 @@
+/*-------------------------------------------------------------------------
+ *
+ * registry.h
+ *		Who is connected: a slot for every backend.
+ *
+ * IDENTIFICATION
+ *	  src/state/registry.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef GOV_REGISTRY_H
+#define GOV_REGISTRY_H
+
+#include "core/identity.h"
+#include "core/policy_data.h"
+#include "core/reason.h"
+#include "core/rules.h"
+#include "core/staleness.h"
+
+#include "port/atomics.h"
+#include "storage/latch.h"
+#include "utils/backend_status.h"
+
+#define GOV_DETAIL_SIZE		128		/* the words of whoever asked for a reclaim */
+
+/* Why a session is in no class. */
+typedef enum GovExemption
+{
+	GOV_EXEMPT_NOT,
+	GOV_EXEMPT_SUPERUSER,
+	GOV_EXEMPT_REPLICATION,
+} GovExemption;
+
+/*
+ * What does not change while the session lives: who it is.  Kept apart from
+ * what a sweep reads, so that a sweep touches little memory.
+ */
+typedef struct GovSessionFacts
+{
+	Oid			role_oid;
+	GovAddress	client_addr;	/* family 0: unix socket */
+	int32_t		client_port;	/* -1: unix socket */
+	char		role[GOV_NAME_SIZE];
+	char		database[GOV_NAME_SIZE];
+	char		application_name[GOV_NAME_SIZE];	/* as it was at login */
+	GovIdentity identity;
+} GovSessionFacts;
+
+/*
+ * The hot half of a slot, indexed by the backend's process number.
+ *
+ * A session is identified by (pid, generation): a pid alone may be reused.
+ * Under GOV_LOCK_SESSIONS: pid, generation, exemption, class_id, rule,
+ * activity, and the facts beside it.  request, request_rest and asker: see
+ * actors/reclaim.h.
+ */
+typedef struct GovSessionSlot
+{
+	int			pid;			/* 0: free */
+	uint32		generation;		/* how often this slot was claimed */
+	int8		exemption;		/* a GovExemption */
+	int8		class_id;		/* GOV_NO_CLASS if exempt */
+	int32		rule;			/* position of the rule that matched, or GOV_NO_RULE */
+	PgBackendStatus *activity;	/* the backend's own report, in shared memory */
+	pg_atomic_uint64 request;	/* the reclaim request, see actors/reclaim.h */
+	pg_atomic_uint64 request_rest;	/* the rest that the request is about: its state_since */
+	Latch	   *asker;			/* set when the request is answered or moot; NULL: nobody waits */
+} GovSessionSlot;
+
+/* A slot by value, with everything about its session. */
+typedef struct GovSession
+{
+	int			slot;
+	int			pid;
+	uint32		generation;
+	GovExemption exemption;
+	int			class_id;
+	int			rule;
+	GovSessionFacts facts;
+} GovSession;
+
+/* How many sessions there are. */
+typedef struct GovSessionCounts
+{
+	int			clients;		/* client backends of all kinds but replication */
+	int			of_class[GOV_MAX_CLASSES];
+} GovSessionCounts;
+
+extern Size gov_registry_shmem_size(void);
+extern void gov_registry_shmem_attach(void *memory, bool is_new);
+
+/* How many slots there are; slot numbers run from 0. */
+extern int	gov_registry_slots(void);
+
+/* The slot itself.  Readers of more than the atomics must hold GOV_LOCK_SESSIONS. */
+extern GovSessionSlot *gov_registry_slot(int slot);
+
+/* The slot of this backend, or NULL if it has none.  Safe in signal handlers. */
+extern GovSessionSlot *gov_registry_mine(void);
+
+/*
+ * Claims this backend's slot and counts the session in its class.  Returns
+ * false, and claims nothing, if another policy than `generation` has come into
+ * force: classify again.  The slot is released when the backend exits, however
+ * it does; the release is registered before the slot is taken.  on_exit, if
+ * given, runs just before the release, with the slot still ours and no lock
+ * held.  Called once per backend, in the login hook.
+ */
+extern bool gov_registry_claim(const GovSessionFacts *facts, GovExemption exemption,
+							   int class_id, int rule, uint64_t generation,
+							   void (*on_exit) (GovSessionSlot *slot));
+
+/*
+ * Announces that sessions are now classified by this generation: no claim by
+ * an older one succeeds from here on.  Called by the governor before it moves
+ * living sessions.
+ */
+extern void gov_registry_begin_generation(uint64_t generation);
+
+/*
+ * Moves a session, named by slot and generation, into a class.  Returns false
+ * if it is gone.  Called by the governor.
+ */
+extern bool gov_registry_move(int slot, uint32 generation, int class_id, int rule);
+
+/* Copies a slot with its facts; false if the slot is free. */
+extern bool gov_registry_read(int slot, GovSession *session);
+
+/* The slot of a pid, or -1. */
+extern int	gov_registry_find(int pid);
+
+extern void gov_registry_counts(GovSessionCounts *counts);
+
+/*
+ * Counts a slot into counts of the caller's, as the registry's own counters
+ * do; and compares such counts of all slots with those counters.  Caller holds
+ * GOV_LOCK_SESSIONS, for both together.
+ */
+extern void gov_registry_tally(const GovSessionSlot *slot, GovSessionCounts *counts);
+extern bool gov_registry_counts_are(const GovSessionCounts *counts);
+
+/*
+ * The words of whoever asked this session to end; GOV_DETAIL_SIZE bytes.
+ * Written by the asker with the request, read by the victim once it accepted.
+ */
+extern char *gov_registry_detail(int slot);
+
+/* Recounts sessions per class; returns how many counters were wrong and are now right. */
+extern int	gov_registry_repair(void);
+
+/* How many living sessions are in the class. */
+extern int	gov_registry_class_sessions(int class_id);
+
+#endif							/* GOV_REGISTRY_H */

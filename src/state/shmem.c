@@ -1,0 +1,116 @@
+/*-------------------------------------------------------------------------
+ *
+ * shmem.c
+ *		Shared memory as a whole: its sizes, its locks and their order.
+ *
+ * Owns: the reservation and the locks; each module owns its own struct.
+ * Runs in: the postmaster, at start and after every crash.
+ *
+ * IDENTIFICATION
+ *	  src/state/shmem.c
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "state/ledger.h"
+#include "state/policy.h"
+#include "state/pulse.h"
+#include "state/registry.h"
+#include "state/shmem.h"
+
+#include "storage/ipc.h"
+#include "storage/shmem.h"
+
+static const char *const lock_names[GOV_LOCK_COUNT] =
+{
+	[GOV_LOCK_POLICY] = "pg_governor_policy",
+	[GOV_LOCK_SESSIONS] = "pg_governor_sessions",
+	[GOV_LOCK_EVENTS] = "pg_governor_events",
+	[GOV_LOCK_PULSE] = "pg_governor_pulse",
+};
+
+/* Who has a struct in shared memory. */
+static const struct
+{
+	const char *name;
+	Size		(*size) (void);
+	void		(*attach) (void *memory, bool is_new);
+}			structs[] =
+{
+	{"pg_governor policy", gov_policy_shmem_size, gov_policy_shmem_attach},
+	{"pg_governor sessions", gov_registry_shmem_size, gov_registry_shmem_attach},
+	{"pg_governor ledger", gov_ledger_shmem_size, gov_ledger_shmem_attach},
+	{"pg_governor pulse", gov_pulse_shmem_size, gov_pulse_shmem_attach},
+};
+
+static LWLock *locks[GOV_LOCK_COUNT];
+static bool ready = false;
+
+static shmem_request_hook_type previous_request_hook = NULL;
+static shmem_startup_hook_type previous_startup_hook = NULL;
+
+static void
+request(void)
+{
+	if (previous_request_hook)
+		previous_request_hook();
+
+	for (int i = 0; i < (int) lengthof(structs); i++)
+		RequestAddinShmemSpace(structs[i].size());
+	for (int i = 0; i < GOV_LOCK_COUNT; i++)
+		RequestNamedLWLockTranche(lock_names[i], 1);
+}
+
+static void
+startup(void)
+{
+	if (previous_startup_hook)
+		previous_startup_hook();
+
+	for (int i = 0; i < GOV_LOCK_COUNT; i++)
+		locks[i] = &GetNamedLWLockTranche(lock_names[i])->lock;
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	for (int i = 0; i < (int) lengthof(structs); i++)
+	{
+		bool		found;
+		void	   *memory = ShmemInitStruct(structs[i].name, structs[i].size(), &found);
+
+		structs[i].attach(memory, !found);
+	}
+	LWLockRelease(AddinShmemInitLock);
+	ready = true;
+}
+
+void
+gov_shmem_install(void)
+{
+	previous_request_hook = shmem_request_hook;
+	shmem_request_hook = request;
+	previous_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = startup;
+}
+
+bool
+gov_shmem_ready(void)
+{
+	return ready;
+}
+
+void
+gov_shmem_require(void)
+{
+	if (!ready)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("pg_governor is not loaded"),
+				 errdetail("It governs logins and sessions, so the server must load it when it starts."),
+				 errhint("Add this line to postgresql.conf and restart the server: "
+						 "shared_preload_libraries = 'pg_governor'")));
+}
+
+LWLock *
+gov_shmem_lock(GovLock lock)
+{
+	return locks[lock];
+}

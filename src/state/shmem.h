@@ -1,0 +1,55 @@
+/*-------------------------------------------------------------------------
+ *
+ * shmem.h
+ *		Shared memory as a whole: its sizes, its locks and their order.
+ *
+ * Each module of src/state owns one struct in shared memory:
+ *
+ *		struct				file		lock					lock guards
+ *		GovPolicyStore		policy.c	GOV_LOCK_POLICY			the policy in force, the load protocol
+ *		GovRegistry			registry.c	GOV_LOCK_SESSIONS		who is in which slot, counts per class
+ *		GovLedger			ledger.c	GOV_LOCK_EVENTS			the ring of events (counters are atomics)
+ *		GovPulse			pulse.c		GOV_LOCK_PULSE			the governor's latch and its statistics
+ *
+ * Lock order: policy -> sessions -> events, and pulse is last.  No code holds
+ * two of them today; whoever needs to must keep this order.  Nothing sleeps,
+ * allocates, raises or reads a catalog while it holds one, with one exception
+ * in actors/reclaim.c, where a signal is sent under the sessions lock.
+ *
+ * After a crash the postmaster builds everything anew, so no pointer into
+ * shared memory outlives a shmem_startup_hook.
+ *
+ * IDENTIFICATION
+ *	  src/state/shmem.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef GOV_SHMEM_H
+#define GOV_SHMEM_H
+
+#include "storage/lwlock.h"
+
+typedef enum GovLock
+{
+	GOV_LOCK_POLICY,
+	GOV_LOCK_SESSIONS,
+	GOV_LOCK_EVENTS,
+	GOV_LOCK_PULSE,
+} GovLock;
+
+#define GOV_LOCK_COUNT	(GOV_LOCK_PULSE + 1)
+
+/*
+ * Hooks into the reservation and the start of shared memory.  Called once by
+ * _PG_init in the postmaster.
+ */
+extern void gov_shmem_install(void);
+
+/* Whether this server has our shared memory: it does if we were preloaded. */
+extern bool gov_shmem_ready(void);
+
+/* Raises 55000, with the line to add, unless gov_shmem_ready(). */
+extern void gov_shmem_require(void);
+
+extern LWLock *gov_shmem_lock(GovLock lock);
+
+#endif							/* GOV_SHMEM_H */

@@ -1,0 +1,401 @@
+/*-------------------------------------------------------------------------
+ *
+ * policy_edit.c
+ *		Triggers on the policy tables: what an edit may do, and what follows.
+ *
+ * Before each row:			shipped rows stay, and become the user's own when
+ *							they are edited or inserted again; who and when is
+ *							kept; a class with living sessions stays.
+ * After each statement:	the limits on rows hold, TRUNCATE is refused, and the
+ *							edit is marked to be loaded when it commits.
+ *
+ * Owns: nothing in shared memory.        Runs in: backends.
+ *
+ * The triggers work without the library being preloaded, so that a dump can be
+ * restored into any server.  They query the tables as the tables' owner, so
+ * that whoever may edit needs no further right.
+ *
+ * IDENTIFICATION
+ *	  src/surface/policy_edit.c
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "settings.h"
+#include "state/policy.h"
+#include "state/pulse.h"
+#include "state/registry.h"
+#include "state/shmem.h"
+#include "surface/policy_edit.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "commands/dbcommands.h"
+#include "commands/extension.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(gov_policy_row_0_1);
+PG_FUNCTION_INFO_V1(gov_policy_changed_0_1);
+
+/* What differs between the policy tables. */
+typedef struct PolicyTable
+{
+	const char *name;
+	const char *key;			/* its primary key */
+	const char *const *shipped_keys;	/* rows that always stay, as text */
+	int			limit;			/* of rows */
+	const char *instead_of_delete;	/* how to switch a shipped row off */
+	const char *take_over;		/* gives a shipped row the values of the new row $1 */
+} PolicyTable;
+
+static const char *const shipped_classes[] = {"default", "function", NULL};
+static const char *const shipped_rules[] = {"1000", "1010", NULL};
+
+static const PolicyTable tables[] = {
+	{
+		"classes", "name", shipped_classes, GOV_MAX_CLASSES,
+		"Switch the class off instead: UPDATE governor.classes SET mode = 'off' WHERE name = '%s'.",
+		"UPDATE governor.classes AS c SET (mode, max_sessions, reserved_sessions, queue_limit, queue_timeout, "
+		"connect_rate, evict_after, max_active, gate_timeout, idle_timeout, idle_timeout_floor, "
+		"idle_in_transaction_timeout, idle_blocker_timeout, transaction_timeout, max_lifetime, "
+		"unresponsive_timeout, sessions_per_instance, keep_warm, reclaim_rate, paused, breaker, settings, description) = "
+		"(n.mode, n.max_sessions, n.reserved_sessions, n.queue_limit, n.queue_timeout, "
+		"n.connect_rate, n.evict_after, n.max_active, n.gate_timeout, n.idle_timeout, n.idle_timeout_floor, "
+		"n.idle_in_transaction_timeout, n.idle_blocker_timeout, n.transaction_timeout, n.max_lifetime, "
+		"n.unresponsive_timeout, n.sessions_per_instance, n.keep_warm, n.reclaim_rate, n.paused, n.breaker, n.settings, n.description) "
+		"FROM (SELECT ($1).*) AS n WHERE c.name OPERATOR(pg_catalog.=) n.name AND c.shipped"
+	},
+	{
+		"rules", "position", shipped_rules, GOV_MAX_RULES,
+		"Switch the rule off instead: UPDATE governor.rules SET enabled = false WHERE position = %s.",
+		"UPDATE governor.rules AS r SET (class, role, database, application_name, client_addr, platform, function, enabled) = "
+		"(n.class, n.role, n.database, n.application_name, n.client_addr, n.platform, n.function, n.enabled) "
+		"FROM (SELECT ($1).*) AS n WHERE r.position OPERATOR(pg_catalog.=) n.position AND r.shipped"
+	},
+};
+
+/* Whether this transaction has changed the tables that count; see on_transaction_end(). */
+static bool edit_in_progress = false;
+
+bool
+gov_policy_edit_in_progress(void)
+{
+	return edit_in_progress;
+}
+
+static const PolicyTable *
+table_of(TriggerData *trigger)
+{
+	const char *name = RelationGetRelationName(trigger->tg_relation);
+
+	for (int i = 0; i < (int) lengthof(tables); i++)
+	{
+		if (strcmp(tables[i].name, name) == 0)
+			return &tables[i];
+	}
+	elog(ERROR, "table \"%s\" is no policy table", name);
+}
+
+static TriggerData *
+trigger_data(FunctionCallInfo fcinfo)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("this function can only be called as a trigger")));
+	return (TriggerData *) fcinfo->context;
+}
+
+/* Runs a query as the owner of the table; returns how many rows it had. */
+static uint64
+query_as_owner(Relation relation, const char *query, int nargs, Oid *types, Datum *values,
+			   bool read_only, int64 *first)
+{
+	Oid			user;
+	int			context;
+	uint64		processed;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(relation->rd_rel->relowner,
+						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	if (SPI_execute_with_args(query, nargs, types, values, NULL, read_only, 0) < 0)
+		elog(ERROR, "could not query the policy tables");
+	processed = SPI_processed;
+	if (first != NULL)
+	{
+		bool		is_null;
+
+		*first = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+	}
+	SPI_finish();
+	SetUserIdAndSecContext(user, context);
+	return processed;
+}
+
+static char *
+key_of(const PolicyTable *table, HeapTuple row, TupleDesc descriptor)
+{
+	return SPI_getvalue(row, descriptor, SPI_fnumber(descriptor, table->key));
+}
+
+static bool
+is_shipped_key(const PolicyTable *table, const char *key)
+{
+	for (const char *const *shipped = table->shipped_keys; *shipped; shipped++)
+	{
+		if (strcmp(*shipped, key) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A new database gets shipped rows from CREATE EXTENSION, so they can never really go. */
+static void
+refuse_to_lose_shipped(const PolicyTable *table, const char *key, const char *what)
+{
+	char	   *hint = psprintf(table->instead_of_delete, key);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("cannot %s row \"%s\" of governor.%s, which pg_governor ships", what, key, table->name),
+			 errhint("%s", hint)));
+}
+
+/* A living session would lose its class. */
+static void
+refuse_to_lose_class(const char *class_name)
+{
+	GovPolicy  *policy;
+
+	if (!gov_shmem_ready() ||
+		strcmp(get_database_name(MyDatabaseId), gov_settings_database) != 0)
+		return;
+
+	policy = gov_policy_copy();
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	{
+		int			sessions;
+
+		if (!policy->classes[id].used || strcmp(policy->classes[id].name, class_name) != 0)
+			continue;
+		sessions = gov_registry_class_sessions(id);
+		if (sessions > 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_IN_USE),
+					 errmsg("cannot delete class \"%s\", which has sessions", class_name),
+					 errdetail_plural("There is %d session in it.",
+									  "There are %d sessions in it.", sessions, sessions),
+					 errhint("Lead its rules to another class and commit, or switch the class off with mode = 'off'.")));
+	}
+	pfree(policy);
+}
+
+/* A rule for a role that is not there is no error: the role may come later. */
+static void
+warn_of_unknown_role(HeapTuple row, TupleDesc descriptor)
+{
+	char	   *role = SPI_getvalue(row, descriptor, SPI_fnumber(descriptor, "role"));
+	const char *name;
+
+	if (role == NULL)
+		return;
+	name = role[0] == '+' ? role + 1 : role;
+	if (!OidIsValid(get_role_oid(name, true)))
+		ereport(WARNING,
+				(errmsg("role \"%s\" does not exist", name),
+				 errdetail("The rule matches nobody until it does.")));
+}
+
+/* No login is refused in this version, so a cap must not look as if it were enforced. */
+static void
+warn_of_cap(HeapTuple row, HeapTuple before, TupleDesc descriptor)
+{
+	int			number = SPI_fnumber(descriptor, "max_sessions");
+	char	   *now = SPI_getvalue(row, descriptor, number);
+	char	   *then = before ? SPI_getvalue(before, descriptor, number) : NULL;
+
+	if (now == NULL || (then != NULL && strcmp(now, then) == 0))
+		return;
+	ereport(NOTICE,
+			(errmsg("max_sessions scales idle_timeout under pressure; it refuses no login in this version")));
+}
+
+/* The row with its provenance: by whom, when, and no longer as shipped. */
+static HeapTuple
+sign(HeapTuple row, TupleDesc descriptor)
+{
+	int			columns[3];
+	Datum		values[3];
+	bool		nulls[3] = {false, false, false};
+	int			ncolumns = 1;
+
+	columns[0] = SPI_fnumber(descriptor, "shipped");
+	values[0] = BoolGetDatum(creating_extension);
+	if (SPI_fnumber(descriptor, "changed_by") > 0)
+	{
+		columns[1] = SPI_fnumber(descriptor, "changed_by");
+		values[1] = DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(GetSessionUserId(), false)));
+		columns[2] = SPI_fnumber(descriptor, "changed_at");
+		values[2] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+		ncolumns = 3;
+	}
+	return heap_modify_tuple_by_cols(row, descriptor, ncolumns, columns, values, nulls);
+}
+
+/* BEFORE INSERT OR UPDATE OR DELETE, FOR EACH ROW */
+Datum
+gov_policy_row_0_1(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = trigger_data(fcinfo);
+	const PolicyTable *table = table_of(trigger);
+	TupleDesc	descriptor = RelationGetDescr(trigger->tg_relation);
+	HeapTuple	row = trigger->tg_trigtuple;
+	char	   *key = key_of(table, row, descriptor);
+	bool		is_rule = strcmp(table->name, "rules") == 0;
+
+	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+	{
+		if (is_shipped_key(table, key))
+			refuse_to_lose_shipped(table, key, "delete");
+		if (!is_rule)
+			refuse_to_lose_class(key);
+		return PointerGetDatum(row);
+	}
+
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+	{
+		HeapTuple	before = row;
+		char	   *new_key;
+
+		row = trigger->tg_newtuple;
+		new_key = key_of(table, row, descriptor);
+		if (is_shipped_key(table, key) && (new_key == NULL || strcmp(key, new_key) != 0))
+			refuse_to_lose_shipped(table, key, "rename");
+		if (is_rule)
+			warn_of_unknown_role(row, descriptor);
+		else
+			warn_of_cap(row, before, descriptor);
+		return PointerGetDatum(sign(row, descriptor));
+	}
+
+	/* an INSERT: of a row that is there as shipped, as a dump does, is an edit of it */
+	if (is_rule)
+		warn_of_unknown_role(row, descriptor);
+	else if (!creating_extension)
+		warn_of_cap(row, NULL, descriptor);
+	if (!creating_extension && key != NULL && is_shipped_key(table, key))
+	{
+		Oid			type = RelationGetDescr(trigger->tg_relation)->tdtypeid;
+		Datum		value = heap_copy_tuple_as_datum(row, descriptor);
+
+		if (query_as_owner(trigger->tg_relation, table->take_over, 1, &type, &value, false, NULL) > 0)
+			return PointerGetDatum(NULL);
+	}
+	return PointerGetDatum(sign(row, descriptor));
+}
+
+/*
+ * The edit is loaded when it is there for others to see, and forgotten when it
+ * is rolled back.  A prepared transaction would commit without us.
+ */
+static void
+on_transaction_end(XactEvent event, void *argument)
+{
+	if (!edit_in_progress)
+		return;
+
+	switch (event)
+	{
+		case XACT_EVENT_PRE_PREPARE:
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot PREPARE a transaction that has changed the policy of pg_governor"),
+					 errhint("Change the policy in a transaction of its own.")));
+			break;
+		case XACT_EVENT_COMMIT:
+			edit_in_progress = false;
+			(void) gov_policy_request_load();
+			gov_pulse_wake();
+			break;
+		case XACT_EVENT_ABORT:
+			edit_in_progress = false;
+			break;
+		default:
+			break;
+	}
+}
+
+/* Marks the edit to be loaded, or says why it will not be. */
+static void
+mark_edit(void)
+{
+	static bool registered = false;
+	char	   *database;
+
+	if (!gov_shmem_ready())
+	{
+		if (!creating_extension)
+			ereport(WARNING,
+					(errmsg("the policy is kept and not in force: pg_governor is not loaded"),
+					 errhint("Add this line to postgresql.conf and restart the server: "
+							 "shared_preload_libraries = 'pg_governor'")));
+		return;
+	}
+
+	database = get_database_name(MyDatabaseId);
+	if (strcmp(database, gov_settings_database) != 0)
+	{
+		if (!creating_extension)
+			ereport(WARNING,
+					(errmsg("the policy is kept and not in force: the one of database \"%s\" is",
+							gov_settings_database),
+					 errhint("Edit it there, or set governor.database = '%s' and reload the server's configuration.",
+							 database)));
+		return;
+	}
+
+	if (!registered)
+	{
+		RegisterXactCallback(on_transaction_end, NULL);
+		registered = true;
+	}
+	edit_in_progress = true;
+}
+
+/* AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE, FOR EACH STATEMENT */
+Datum
+gov_policy_changed_0_1(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = trigger_data(fcinfo);
+	const PolicyTable *table = table_of(trigger);
+	char	   *query = psprintf("SELECT pg_catalog.count(*) FROM governor.%s", table->name);
+	int64		rows = 0;
+
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot truncate governor.%s, which has rows that pg_governor ships", table->name),
+				 errhint("Use DELETE FROM governor.%s WHERE NOT shipped.", table->name)));
+
+	(void) query_as_owner(trigger->tg_relation, query, 0, NULL, NULL, false, &rows);
+	if (rows > table->limit)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many rows in governor.%s", table->name),
+				 errdetail("There would be %lld rows, and there may be at most %d.",
+						   (long long) rows, table->limit),
+				 errhint("Delete rows that are not needed any more, or make one row serve several of them.")));
+
+	mark_edit();
+	return PointerGetDatum(NULL);
+}
