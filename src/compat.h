@@ -34,6 +34,10 @@
 #undef USE_SSL
 #undef USE_OPENSSL
 
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"				/* part of postgres.h before, and needed by utils/inet.h */
+#endif
+
 #include "common/string.h"
 #include "libpq/libpq.h"
 #include "libpq/libpq-be.h"

@@ -25,6 +25,7 @@
 
 #include <unistd.h>
 
+#include "access/htup_details.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "storage/condition_variable.h"

@@ -31,6 +31,7 @@
 #include "utils/builtins.h"
 #include "utils/inet.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(gov_sessions_0_1);
 PG_FUNCTION_INFO_V1(gov_admission_0_1);
