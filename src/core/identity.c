@@ -67,10 +67,9 @@ gov_identity_parse(const char *application_name, GovIdentity *identity)
 			*c += 'a' - 'A';
 	}
 
-	if (identity->cut)
-		identity->instance[0] = '\0';
-
 	identity->present = identity->platform[0] || identity->function[0] ||
 		identity->version[0] || identity->instance[0];
+	if (identity->cut)
+		identity->instance[0] = '\0';
 	return identity->present;
 }

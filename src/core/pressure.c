@@ -27,5 +27,7 @@ gov_pressure_scale(GovTime full, GovTime floor, double pressure, double low, dou
 		return full;
 	if (pressure >= high)
 		return floor;
-	return floor + (GovTime) ((double) (full - floor) * (high - pressure) / (high - low) + 0.5);
+
+	/* between the marks the share is between 0 and 1, so this stays between floor and full */
+	return floor + (GovTime) ((double) (full - floor) * ((high - pressure) / (high - low)) + 0.5);
 }

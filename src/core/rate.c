@@ -12,23 +12,25 @@
 #include "core/rate.h"
 
 /* The longest pause a rate may ask for; keeps arithmetic away from overflow. */
-#define LONGEST_PAUSE	(INT64_C(86400) * GOV_SECOND)
+#define LONGEST_PAUSE	(INT64_C(10000) * 86400 * GOV_SECOND)
 
+/*
+ * How far ahead of the even schedule places may be taken: so that a caller
+ * that looks at it only so often still reaches the full rate.
+ */
+#define TOLERANCE		(GOV_SECOND / 10)
+
+/* Rounded up: a rate is a limit. */
 static GovTime
 pause_between(double per_second)
 {
 	double		pause = (double) GOV_SECOND / per_second;
+	GovTime		whole;
 
-	return pause > (double) LONGEST_PAUSE ? LONGEST_PAUSE : (GovTime) pause;
-}
-
-/* How far ahead of the even schedule places may be taken. */
-static GovTime
-tolerance(double per_second)
-{
-	GovTime		burst = GOV_SECOND / 10 - pause_between(per_second);
-
-	return burst > 0 ? burst : 0;
+	if (pause >= (double) LONGEST_PAUSE)
+		return LONGEST_PAUSE;
+	whole = (GovTime) pause;
+	return (double) whole < pause ? whole + 1 : whole;
 }
 
 GovTime
@@ -36,16 +38,24 @@ gov_pace_ready_at(const GovPace *pace, double per_second)
 {
 	if (per_second <= 0)
 		return 0;
-	return pace->next - tolerance(per_second);
+	return pace->next - TOLERANCE;
 }
 
 bool
 gov_pace_take(GovPace *pace, double per_second, GovTime now)
 {
+	GovTime		pause;
+
 	if (per_second <= 0)
 		return true;
+
+	/* a rate that was raised, or a clock set back, must not block for long */
+	pause = pause_between(per_second);
+	if (pace->next > now + pause + TOLERANCE)
+		pace->next = now + pause + TOLERANCE;
+
 	if (now < gov_pace_ready_at(pace, per_second))
 		return false;
-	pace->next = (pace->next > now ? pace->next : now) + pause_between(per_second);
+	pace->next = (pace->next > now ? pace->next : now) + pause;
 	return true;
 }

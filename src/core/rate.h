@@ -15,7 +15,7 @@
 /*
  * A pace: one place every 1/rate seconds, with up to a tenth of a second's
  * places at once, so that a caller that looks ten times a second reaches the
- * full rate.  Over any period t it grants at most max(1, rate/10) + rate * t.
+ * full rate.  Over any period t it grants at most 1 + rate/10 + rate * t.
  * The algorithm is the generic cell rate algorithm in its virtual scheduling
  * form (ITU-T I.371); all zero is a fresh pace.
  */

@@ -42,7 +42,8 @@ typedef struct GovVerdict
  * The verdict depends only on the activity, so it holds until the session
  * moves: callers may sleep until the smallest stale_at.  A timeout is over
  * once its full length has passed: at exactly state_since + timeout the
- * session is stale.  Of two reasons the one that comes true first wins.
+ * session is stale.  Of two reasons the one that comes true first wins, idle
+ * before lifetime if at the same instant.
  */
 extern GovVerdict gov_staleness_judge(const GovActivity *activity, const GovClass *limits,
 									  GovTime idle_timeout, bool kept_warm);

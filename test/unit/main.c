@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * main.c
+ *		Runs the unit tests of the pure decisions and prints TAP.
+ *
+ * IDENTIFICATION
+ *	  test/unit/main.c
+ *-------------------------------------------------------------------------
+ */
+#define _POSIX_C_SOURCE 200809L	/* alarm() */
+
+#define UNIT_MAIN
+#include "unit.h"
+
+extern const UnitTest identity_tests[];
+extern const UnitTest rules_tests[];
+extern const UnitTest pressure_tests[];
+extern const UnitTest staleness_tests[];
+extern const UnitTest rate_tests[];
+extern const UnitTest reason_tests[];
+
+int
+main(void)
+{
+	static const UnitTest *const lists[] = {
+		identity_tests,
+		rules_tests,
+		pressure_tests,
+		staleness_tests,
+		rate_tests,
+		reason_tests,
+	};
+
+	return unit_run(lists, lengthof(lists));
+}

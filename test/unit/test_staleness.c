@@ -1,0 +1,418 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_staleness.c
+ *		Whether, why and when a session should end.
+ *
+ * IDENTIFICATION
+ *	  test/unit/test_staleness.c
+ *-------------------------------------------------------------------------
+ */
+#include "core/staleness.h"
+
+#include "unit.h"
+
+extern const UnitTest staleness_tests[];
+
+/* Any moment will do; this one is far from zero and from GOV_NEVER. */
+#define START		(INT64_C(800000000) * GOV_SECOND)
+
+#define ALL_STATES	(GOV_ACTIVITY_IDLE_IN_TRANSACTION + 1)
+
+static GovClass
+limits_of(GovTime idle_in_transaction_timeout, GovTime max_lifetime)
+{
+	GovClass	limits = {
+		.used = true,
+		.name = "function",
+		.mode = GOV_MODE_ENFORCE,
+
+		/*
+		 * Only the timeout in force counts, which the caller hands over: a
+		 * reader of these two would find everything stale at once.
+		 */
+		.idle_timeout = 0,
+		.idle_timeout_floor = 0,
+		.idle_in_transaction_timeout = idle_in_transaction_timeout,
+		.max_lifetime = max_lifetime,
+	};
+
+	return limits;
+}
+
+static GovActivity
+activity_of(GovActivityState state, GovTime state_since, GovTime session_start)
+{
+	GovActivity activity = {
+		.state = state,
+		.state_since = state_since,
+		.transaction_start = state == GOV_ACTIVITY_IDLE_IN_TRANSACTION ? state_since - 1 : GOV_NEVER,
+		.session_start = session_start,
+	};
+
+	return activity;
+}
+
+static void
+time_after(void)
+{
+	static const struct
+	{
+		GovTime		start,
+					duration,
+					expected;
+	}			rows[] =
+	{
+		{0, 0, 0},
+		{0, 1, 1},
+		{START, 60 * GOV_SECOND, START + 60 * GOV_SECOND},
+		{-5, 3, -2},			/* before the epoch */
+		{-5, 10, 5},
+		{INT64_MIN, GOV_NEVER - 1, -2},
+		{-1, GOV_NEVER - 1, GOV_NEVER - 2},
+		{0, GOV_NEVER - 1, GOV_NEVER - 1},
+		{GOV_NEVER - 1, 0, GOV_NEVER - 1},
+		{GOV_NEVER - 2, 1, GOV_NEVER - 1},
+
+		/* never, by itself and by reaching it */
+		{0, GOV_NEVER, GOV_NEVER},
+		{-1, GOV_NEVER, GOV_NEVER},
+		{INT64_MIN, GOV_NEVER, GOV_NEVER},
+		{GOV_NEVER, 0, GOV_NEVER},
+		{GOV_NEVER, 1, GOV_NEVER},
+		{GOV_NEVER, GOV_NEVER, GOV_NEVER},
+		{GOV_NEVER - 1, 1, GOV_NEVER},
+		{GOV_NEVER - 1, 2, GOV_NEVER},
+		{1, GOV_NEVER - 1, GOV_NEVER},
+		{2, GOV_NEVER - 1, GOV_NEVER},
+		{GOV_NEVER - 1, GOV_NEVER - 1, GOV_NEVER},
+		{START, GOV_NEVER - START, GOV_NEVER},
+		{START, GOV_NEVER - START + 1, GOV_NEVER},
+		{START, GOV_NEVER - START - 1, GOV_NEVER - 1},
+	};
+
+	for (size_t i = 0; i < lengthof(rows); i++)
+	{
+		unit_row("%" PRId64 " + %" PRId64, rows[i].start, rows[i].duration);
+		CHECK_INT(gov_time_after(rows[i].start, rows[i].duration), rows[i].expected);
+	}
+}
+
+static void
+units_of_time(void)
+{
+	CHECK_INT(GOV_MSEC, 1000);
+	CHECK_INT(GOV_SECOND, 1000000);
+	CHECK_INT(GOV_NEVER, INT64_MAX);
+}
+
+/* Every state against every set of timeouts. */
+static void
+judge_table(void)
+{
+	/* session_start is START; the state began at START + 100 s */
+	const GovTime since = START + 100 * GOV_SECOND;
+	const GovTime idle = 60 * GOV_SECOND;
+	const GovTime in_transaction = 30 * GOV_SECOND;
+	const GovTime never = GOV_NEVER;
+	const struct
+	{
+		const char *what;
+		GovActivityState state;
+		GovTime		idle_timeout,
+					idle_in_transaction_timeout,
+					max_lifetime;
+		bool		kept_warm;
+		GovReason	reason;
+		GovTime		stale_at;
+	}			rows[] =
+	{
+		/* idle */
+		{"idle", GOV_ACTIVITY_IDLE, idle, never, never, false, GOV_REASON_IDLE, since + idle},
+		{"idle, timeout 0", GOV_ACTIVITY_IDLE, 0, never, never, false, GOV_REASON_IDLE, since},
+		{"idle, timeout 1 us", GOV_ACTIVITY_IDLE, 1, never, never, false, GOV_REASON_IDLE, since + 1},
+		{"idle, no timeout", GOV_ACTIVITY_IDLE, never, never, never, false, GOV_REASON_NONE, never},
+		{"idle, only the other timeout", GOV_ACTIVITY_IDLE, never, in_transaction, never, false, GOV_REASON_NONE, never},
+		{"idle, both timeouts", GOV_ACTIVITY_IDLE, idle, in_transaction, never, false, GOV_REASON_IDLE, since + idle},
+		{"kept warm", GOV_ACTIVITY_IDLE, idle, never, never, true, GOV_REASON_NONE, never},
+		{"kept warm, timeout 0", GOV_ACTIVITY_IDLE, 0, in_transaction, never, true, GOV_REASON_NONE, never},
+
+		/* lifetime, at rest only */
+		{"lifetime ahead", GOV_ACTIVITY_IDLE, never, never, 150 * GOV_SECOND, false, GOV_REASON_LIFETIME, START + 150 * GOV_SECOND},
+		{"lifetime over before it rested", GOV_ACTIVITY_IDLE, never, never, 50 * GOV_SECOND, false, GOV_REASON_LIFETIME, since},
+		{"lifetime over as it came to rest", GOV_ACTIVITY_IDLE, never, never, 100 * GOV_SECOND, false, GOV_REASON_LIFETIME, since},
+		{"lifetime over 1 us later", GOV_ACTIVITY_IDLE, never, never, 100 * GOV_SECOND + 1, false, GOV_REASON_LIFETIME, since + 1},
+		{"lifetime over 1 us before", GOV_ACTIVITY_IDLE, never, never, 100 * GOV_SECOND - 1, false, GOV_REASON_LIFETIME, since},
+		{"lifetime 0", GOV_ACTIVITY_IDLE, never, never, 0, false, GOV_REASON_LIFETIME, since},
+		{"lifetime of one kept warm", GOV_ACTIVITY_IDLE, idle, never, 150 * GOV_SECOND, true, GOV_REASON_LIFETIME, START + 150 * GOV_SECOND},
+		{"lifetime over of one kept warm", GOV_ACTIVITY_IDLE, idle, never, 50 * GOV_SECOND, true, GOV_REASON_LIFETIME, since},
+
+		/* of two reasons the one that comes true first */
+		{"idle before lifetime", GOV_ACTIVITY_IDLE, idle, never, 161 * GOV_SECOND, false, GOV_REASON_IDLE, since + idle},
+		{"idle 1 us before lifetime", GOV_ACTIVITY_IDLE, idle, never, 160 * GOV_SECOND + 1, false, GOV_REASON_IDLE, since + idle},
+		{"lifetime before idle", GOV_ACTIVITY_IDLE, idle, never, 159 * GOV_SECOND, false, GOV_REASON_LIFETIME, START + 159 * GOV_SECOND},
+		{"lifetime 1 us before idle", GOV_ACTIVITY_IDLE, idle, never, 160 * GOV_SECOND - 1, false, GOV_REASON_LIFETIME, since + idle - 1},
+		{"both at once", GOV_ACTIVITY_IDLE, idle, never, 160 * GOV_SECOND, false, GOV_REASON_IDLE, since + idle},
+		{"both at once, at rest", GOV_ACTIVITY_IDLE, 0, never, 50 * GOV_SECOND, false, GOV_REASON_IDLE, since},
+		{"lifetime over, idle later", GOV_ACTIVITY_IDLE, 1, never, 50 * GOV_SECOND, false, GOV_REASON_LIFETIME, since},
+
+		/* idle in transaction */
+		{"idle in transaction", GOV_ACTIVITY_IDLE_IN_TRANSACTION, never, in_transaction, never, false, GOV_REASON_IDLE_IN_TRANSACTION, since + in_transaction},
+		{"idle in transaction, timeout 0", GOV_ACTIVITY_IDLE_IN_TRANSACTION, never, 0, never, false, GOV_REASON_IDLE_IN_TRANSACTION, since},
+		{"idle in transaction, no timeout", GOV_ACTIVITY_IDLE_IN_TRANSACTION, never, never, never, false, GOV_REASON_NONE, never},
+		{"idle in transaction, shorter idle timeout", GOV_ACTIVITY_IDLE_IN_TRANSACTION, 1, in_transaction, never, false, GOV_REASON_IDLE_IN_TRANSACTION, since + in_transaction},
+		{"idle in transaction, only idle timeout", GOV_ACTIVITY_IDLE_IN_TRANSACTION, 0, never, never, false, GOV_REASON_NONE, never},
+		{"idle in transaction, too old", GOV_ACTIVITY_IDLE_IN_TRANSACTION, never, never, 0, false, GOV_REASON_NONE, never},
+		{"idle in transaction, too old, with timeout", GOV_ACTIVITY_IDLE_IN_TRANSACTION, 0, in_transaction, 0, false, GOV_REASON_IDLE_IN_TRANSACTION, since + in_transaction},
+		{"idle in transaction is not kept warm", GOV_ACTIVITY_IDLE_IN_TRANSACTION, idle, in_transaction, never, true, GOV_REASON_IDLE_IN_TRANSACTION, since + in_transaction},
+
+		/* a session that works, or whose state is not known, is left alone */
+		{"active", GOV_ACTIVITY_ACTIVE, 0, 0, 0, false, GOV_REASON_NONE, never},
+		{"active, kept warm", GOV_ACTIVITY_ACTIVE, 0, 0, 0, true, GOV_REASON_NONE, never},
+		{"starting", GOV_ACTIVITY_STARTING, 0, 0, 0, false, GOV_REASON_NONE, never},
+		{"starting, kept warm", GOV_ACTIVITY_STARTING, 0, 0, 0, true, GOV_REASON_NONE, never},
+		{"unknown", GOV_ACTIVITY_UNKNOWN, 0, 0, 0, false, GOV_REASON_NONE, never},
+		{"unknown, kept warm", GOV_ACTIVITY_UNKNOWN, 0, 0, 0, true, GOV_REASON_NONE, never},
+	};
+
+	for (size_t i = 0; i < lengthof(rows); i++)
+	{
+		GovClass	limits = limits_of(rows[i].idle_in_transaction_timeout, rows[i].max_lifetime);
+		GovActivity activity = activity_of(rows[i].state, since, START);
+		GovVerdict	verdict = gov_staleness_judge(&activity, &limits,
+												  rows[i].idle_timeout, rows[i].kept_warm);
+
+		unit_row("%s", rows[i].what);
+		CHECK_STR(gov_reason_name(verdict.reason), gov_reason_name(rows[i].reason));
+		CHECK_INT(verdict.stale_at, rows[i].stale_at);
+	}
+}
+
+/* Each timeout one microsecond before its end, at it and after it. */
+static void
+boundaries(void)
+{
+	static const GovTime durations[] = {
+		0, 1, 2 * GOV_MSEC, 3 * GOV_SECOND, 60 * GOV_SECOND, 86400 * GOV_SECOND,
+	};
+
+	for (size_t i = 0; i < lengthof(durations); i++)
+	{
+		const GovTime length = durations[i];
+		const GovTime since = START + 5 * GOV_SECOND;
+		const struct
+		{
+			GovReason	reason;
+			GovActivity activity;
+			GovClass	limits;
+			GovTime		idle_timeout;
+			GovTime		end;
+		}			rows[] =
+		{
+			{GOV_REASON_IDLE, activity_of(GOV_ACTIVITY_IDLE, since, START),
+			limits_of(GOV_NEVER, GOV_NEVER), length, since + length},
+			{GOV_REASON_IDLE_IN_TRANSACTION, activity_of(GOV_ACTIVITY_IDLE_IN_TRANSACTION, since, START),
+			limits_of(length, GOV_NEVER), GOV_NEVER, since + length},
+			/* at rest since its login, so that its age is all that counts */
+			{GOV_REASON_LIFETIME, activity_of(GOV_ACTIVITY_IDLE, START, START),
+			limits_of(GOV_NEVER, length), GOV_NEVER, START + length},
+		};
+
+		for (size_t k = 0; k < lengthof(rows); k++)
+		{
+			GovVerdict	verdict = gov_staleness_judge(&rows[k].activity, &rows[k].limits,
+													  rows[k].idle_timeout, false);
+
+			unit_row("%s after %" PRId64 " us", gov_reason_name(rows[k].reason), length);
+			CHECK_INT(verdict.reason, rows[k].reason);
+			CHECK_INT(verdict.stale_at, rows[k].end);
+			CHECK_BOOL(gov_verdict_is_stale(verdict, rows[k].end - 1), false);
+			CHECK_BOOL(gov_verdict_is_stale(verdict, rows[k].end), true);
+			CHECK_BOOL(gov_verdict_is_stale(verdict, rows[k].end + 1), true);
+		}
+	}
+}
+
+static void
+is_stale(void)
+{
+	static const struct
+	{
+		GovVerdict	verdict;
+		GovTime		now;
+		bool		expected;
+	}			rows[] =
+	{
+		{{GOV_REASON_NONE, GOV_NEVER}, 0, false},
+		{{GOV_REASON_NONE, GOV_NEVER}, GOV_NEVER - 1, false},
+		{{GOV_REASON_NONE, GOV_NEVER}, GOV_NEVER, false},
+		{{GOV_REASON_NONE, 0}, 1, false},	/* without a reason nothing is stale */
+		{{GOV_REASON_IDLE, GOV_NEVER - 1}, GOV_NEVER - 2, false},
+		{{GOV_REASON_IDLE, GOV_NEVER - 1}, GOV_NEVER - 1, true},
+		{{GOV_REASON_IDLE, 0}, -1, false},
+		{{GOV_REASON_IDLE, 0}, 0, true},
+		{{GOV_REASON_REQUESTED, START}, START - 1, false},
+		{{GOV_REASON_REQUESTED, START}, START + 1, true},
+	};
+
+	for (size_t i = 0; i < lengthof(rows); i++)
+	{
+		unit_row("reason %d at %" PRId64 ", now %" PRId64, (int) rows[i].verdict.reason,
+				 rows[i].verdict.stale_at, rows[i].now);
+		CHECK_BOOL(gov_verdict_is_stale(rows[i].verdict, rows[i].now), rows[i].expected);
+	}
+}
+
+/* A timeout that ends beyond all time is no timeout; it never ends in the past. */
+static void
+overflow(void)
+{
+	static const struct
+	{
+		GovTime		since;
+		GovTime		length;
+		GovTime		stale_at;	/* GOV_NEVER: no reason either */
+	}			rows[] =
+	{
+		{START, GOV_NEVER - 1, GOV_NEVER},
+		{START, GOV_NEVER - START, GOV_NEVER},
+		{START, GOV_NEVER - START - 1, GOV_NEVER - 1},
+		{GOV_NEVER - 2, 1, GOV_NEVER - 1},
+		{GOV_NEVER - 1, 0, GOV_NEVER - 1},
+		{GOV_NEVER - 1, 1, GOV_NEVER},
+		{GOV_NEVER, 0, GOV_NEVER},
+		{-START, GOV_NEVER - 1, GOV_NEVER - 1 - START},
+	};
+
+	for (size_t i = 0; i < lengthof(rows); i++)
+	{
+		const GovTime length = rows[i].length;
+		const GovTime expected = rows[i].stale_at;
+		const bool	found = expected != GOV_NEVER;
+		GovActivity activity;
+		GovClass	limits;
+		GovVerdict	verdict;
+
+		unit_row("idle since %" PRId64 " for %" PRId64, rows[i].since, length);
+		activity = activity_of(GOV_ACTIVITY_IDLE, rows[i].since, START);
+		limits = limits_of(GOV_NEVER, GOV_NEVER);
+		verdict = gov_staleness_judge(&activity, &limits, length, false);
+		CHECK_INT(verdict.reason, found ? GOV_REASON_IDLE : GOV_REASON_NONE);
+		CHECK_INT(verdict.stale_at, expected);
+
+		unit_row("in transaction since %" PRId64 " for %" PRId64, rows[i].since, length);
+		activity = activity_of(GOV_ACTIVITY_IDLE_IN_TRANSACTION, rows[i].since, START);
+		limits = limits_of(length, GOV_NEVER);
+		verdict = gov_staleness_judge(&activity, &limits, GOV_NEVER, false);
+		CHECK_INT(verdict.reason, found ? GOV_REASON_IDLE_IN_TRANSACTION : GOV_REASON_NONE);
+		CHECK_INT(verdict.stale_at, expected);
+
+		unit_row("session since %" PRId64 " for %" PRId64, rows[i].since, length);
+		activity = activity_of(GOV_ACTIVITY_IDLE, rows[i].since, rows[i].since);
+		limits = limits_of(GOV_NEVER, length);
+		verdict = gov_staleness_judge(&activity, &limits, GOV_NEVER, false);
+		CHECK_INT(verdict.reason, found ? GOV_REASON_LIFETIME : GOV_REASON_NONE);
+		CHECK_INT(verdict.stale_at, expected);
+	}
+}
+
+/* Often short, sometimes 0, sometimes none, sometimes near the end of time. */
+static GovTime
+random_duration(void)
+{
+	switch (unit_random_below(8))
+	{
+		case 0:
+			return 0;
+		case 1:
+			return GOV_NEVER;
+		case 2:
+			return GOV_NEVER - 1 - (GovTime) unit_random_below(5);
+		case 3:
+			return GOV_NEVER - START - 3 + (GovTime) unit_random_below(7);
+		default:
+			return (GovTime) unit_random_below(20);
+	}
+}
+
+static GovTime
+random_longer(GovTime duration)
+{
+	GovTime		longer = gov_time_after(duration, random_duration());
+
+	return unit_random_below(3) == 0 ? duration : longer;
+}
+
+/* What every verdict keeps to, whatever the session and its class. */
+static void
+verdict_properties(void)
+{
+	for (int i = 0; i < 50000; i++)
+	{
+		const GovActivityState state = (GovActivityState) unit_random_below(ALL_STATES);
+		const GovTime since = START + (GovTime) unit_random_below(20);
+		const GovTime session_start = since - (GovTime) unit_random_below(20);
+		const GovActivity activity = activity_of(state, since, session_start);
+		const GovTime idle = random_duration();
+		const GovClass limits = limits_of(random_duration(), random_duration());
+		const bool	warm = unit_random_below(2) == 0;
+		const GovVerdict verdict = gov_staleness_judge(&activity, &limits, idle, warm);
+		GovTime		now;
+		bool		was_stale = false;
+
+		unit_row("state %d since %" PRId64 ", session since %" PRId64 ", timeouts %" PRId64 " %" PRId64 " %" PRId64 ", warm %d",
+				 (int) state, since, session_start, idle,
+				 limits.idle_in_transaction_timeout, limits.max_lifetime, warm);
+
+		/* a reason and a time, or neither */
+		CHECK((verdict.reason == GOV_REASON_NONE) == (verdict.stale_at == GOV_NEVER));
+
+		/* nothing is stale before it has come to rest, and only in the reason's own state */
+		if (verdict.reason != GOV_REASON_NONE)
+		{
+			CHECK(verdict.stale_at >= since);
+			CHECK_INT(gov_reason_state(verdict.reason), state);
+			CHECK(state == GOV_ACTIVITY_IDLE || state == GOV_ACTIVITY_IDLE_IN_TRANSACTION);
+		}
+
+		/* once stale, always stale, and from stale_at on */
+		for (now = since - 2; now < since + 45; now++)
+		{
+			bool		stale = gov_verdict_is_stale(verdict, now);
+
+			CHECK(stale || !was_stale);
+			CHECK(stale == (now >= verdict.stale_at));
+			was_stale = stale;
+		}
+
+		/* longer timeouts and warmth never bring the end nearer */
+		{
+			const GovTime longer_idle = random_longer(idle);
+			const GovClass longer = limits_of(random_longer(limits.idle_in_transaction_timeout),
+											  random_longer(limits.max_lifetime));
+
+			CHECK(gov_staleness_judge(&activity, &longer, longer_idle, warm).stale_at >= verdict.stale_at);
+			CHECK(gov_staleness_judge(&activity, &limits, idle, true).stale_at >= verdict.stale_at);
+		}
+
+		/* a session that moved later, or logged in later, does not end earlier */
+		{
+			const GovTime later = (GovTime) unit_random_below(10);
+			const GovActivity moved = activity_of(state, since + later, session_start);
+			const GovActivity younger = activity_of(state, since + later, session_start + later);
+
+			CHECK(gov_staleness_judge(&moved, &limits, idle, warm).stale_at >= verdict.stale_at);
+			CHECK(gov_staleness_judge(&younger, &limits, idle, warm).stale_at >= verdict.stale_at);
+		}
+	}
+}
+
+const UnitTest staleness_tests[] = {
+	{"core: a point in time after another", time_after},
+	{"core: units of time", units_of_time},
+	{"staleness: every state and threshold", judge_table},
+	{"staleness: 1 us before, at and after each timeout", boundaries},
+	{"staleness: a verdict and the present", is_stale},
+	{"staleness: timeouts that end beyond all time", overflow},
+	{"staleness: verdicts are monotone", verdict_properties},
+	UNIT_END
+};
