@@ -158,6 +158,43 @@ publish_empty_policy(void)
 }
 
 /*
+ * The class of a living session; `default`, as at login, if that ends in an
+ * error.  Called in a transaction, and returns in one.
+ */
+static GovClassification
+classify_again(const GovPolicy *policy, const GovSession *session)
+{
+	static uint64 complained_of = 0;	/* a generation; once is enough */
+	volatile GovClassification now = {GOV_DEFAULT_CLASS, GOV_NO_RULE};
+
+	PG_TRY();
+	{
+		GovClassification found = gov_classify(policy, &session->facts);
+
+		now.class_id = found.class_id;
+		now.position = found.position;
+	}
+	PG_CATCH();
+	{
+		/* a shutdown is no error of the classification */
+		if (ProcDiePending)
+			PG_RE_THROW();
+		if (complained_of != policy->generation)
+			EmitErrorReport();
+		complained_of = policy->generation;
+		FlushErrorState();
+		AbortCurrentTransaction();
+		StartTransactionCommand();
+		MemoryContextSwitchTo(round_context);
+	}
+	PG_END_TRY();
+	return (GovClassification)
+	{
+		now.class_id, now.position
+	};
+}
+
+/*
  * Puts every living session into its class by the policy in force.  From the
  * first line on no login enters by an older generation.
  */
@@ -169,6 +206,7 @@ reclassify_all(void)
 	gov_registry_begin_generation(policy->generation);
 
 	StartTransactionCommand();
+	MemoryContextSwitchTo(round_context);
 	for (int i = 0; i < gov_registry_slots(); i++)
 	{
 		GovSession	session;
@@ -176,7 +214,7 @@ reclassify_all(void)
 
 		if (!gov_registry_read(i, &session) || session.exemption != GOV_EXEMPT_NOT)
 			continue;
-		now = gov_classify(policy, &session.facts);
+		now = classify_again(policy, &session);
 		if (now.class_id != session.class_id || now.position != session.rule)
 			gov_registry_move(i, session.generation, now.class_id, now.position);
 	}

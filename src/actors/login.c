@@ -33,10 +33,12 @@
 #include "state/pulse.h"
 #include "state/shmem.h"
 
+#include "access/xact.h"
 #include "libpq/auth.h"
 #include "portability/instr_time.h"
 #include "replication/walsender.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 
 static ClientAuthentication_hook_type previous_hook = NULL;
 
@@ -78,11 +80,10 @@ enter(const GovSessionFacts *facts)
 
 /*
  * Something went wrong before the session had its slot.  It is let in, as one
- * of class `default`, and one line says why.  Whatever the error left behind
- * in this transaction goes with it, a moment later.
+ * of class `default`, and one line says why.
  */
 static void
-enter_after_error(Port *port)
+enter_after_error(Port *port, const char *message)
 {
 	GovSessionFacts facts;
 
@@ -94,15 +95,25 @@ enter_after_error(Port *port)
 							   am_walsender ? GOV_NO_CLASS : GOV_DEFAULT_CLASS, GOV_NO_RULE,
 							   gov_policy_generation(), gov_victim_on_exit))
 		;
+	ereport(LOG,
+			(errmsg("pg_governor could not classify a login: %s", message),
+			 errdetail("The session is let in as one of class \"default\".")));
 }
 
+/*
+ * Never fails.  The work is done in a subtransaction, so that an error leaves
+ * no lock, pin or half-finished read behind in the transaction in which core
+ * goes on with the login.
+ */
 static void
 register_session(Port *port)
 {
 	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
 	MemoryContext context = AllocSetContextCreate(caller, "pg_governor login",
 												  ALLOCSET_DEFAULT_SIZES);
 
+	BeginInternalSubTransaction("pg_governor login");
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
@@ -113,6 +124,7 @@ register_session(Port *port)
 		/* a role that does not exist gets no further; core says so */
 		if (OidIsValid(facts.role_oid))
 			enter(&facts);
+		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
@@ -121,15 +133,14 @@ register_session(Port *port)
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
-		ereport(LOG,
-				(errcode(error->sqlerrcode),
-				 errmsg("pg_governor could not classify a login: %s", error->message),
-				 errdetail("The session is let in as one of class \"default\".")));
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
 		if (gov_registry_mine() == NULL)
-			enter_after_error(port);
+			enter_after_error(port, error->message);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
 	MemoryContextDelete(context);
 
 	if (!am_walsender && gov_registry_mine() != NULL)
