@@ -123,6 +123,42 @@ gov_census_read_session(const GovSession *session, GovActivity *activity)
 	return here;
 }
 
+void
+gov_census_read_application_name(const GovSession *session, char *name)
+{
+	const GovSessionSlot *slot = gov_registry_slot(session->slot);
+
+	strlcpy(name, session->facts.application_name, GOV_NAME_SIZE);
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_SHARED);
+	if (slot->pid == session->pid && slot->generation == session->generation)
+	{
+		const volatile PgBackendStatus *entry = slot->activity;
+
+		for (int i = 0; i < READ_TRIES; i++)
+		{
+			char		copy[GOV_NAME_SIZE];
+			int			before;
+			int			after;
+			bool		filled;
+
+			pgstat_begin_read_activity(entry, before);
+			filled = entry->st_procpid == slot->pid;
+			if (filled)
+				strlcpy(copy, entry->st_appname, GOV_NAME_SIZE);
+			pgstat_end_read_activity(entry, after);
+
+			if (pgstat_read_activity_complete(before, after))
+			{
+				if (filled)
+					strlcpy(name, copy, GOV_NAME_SIZE);
+				break;
+			}
+		}
+	}
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
+}
+
 bool
 gov_census_class_is_governed(const GovClass *class)
 {

@@ -71,4 +71,10 @@ extern GovActivity gov_census_read_activity(const PgBackendStatus *activity, int
 /* The same for a session that was read from the registry; false if it is gone. */
 extern bool gov_census_read_session(const GovSession *session, GovActivity *activity);
 
+/*
+ * The session's application_name now, which may differ from the one it logged
+ * in with; GOV_NAME_SIZE bytes.  The latter if the session is gone.
+ */
+extern void gov_census_read_application_name(const GovSession *session, char *name);
+
 #endif							/* GOV_CENSUS_H */

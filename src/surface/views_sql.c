@@ -218,11 +218,13 @@ fill_session(Row *row, const GovCensus *census, const GovCensusRow *seen, const 
 	bool		rests = activity->state == GOV_ACTIVITY_IDLE ||
 		activity->state == GOV_ACTIVITY_IDLE_IN_TRANSACTION;
 	GovTime		now = census->taken_at;
+	char		application_name[GOV_NAME_SIZE];
 
+	gov_census_read_application_name(session, application_name);
 	put_int(row, session->pid);
 	put_name(row, facts->database);
 	put_name(row, facts->role);
-	put_text(row, facts->application_name);
+	put_text(row, application_name);
 	put_address(row, &facts->client_addr);
 	put_int(row, facts->client_port);
 	put_text(row, seen->class_id == GOV_NO_CLASS ? "" :
