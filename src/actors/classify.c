@@ -75,13 +75,15 @@ void
 gov_classify_facts(GovSessionFacts *facts, Port *port)
 {
 	memset(facts, 0, sizeof(*facts));
-	facts->role_oid = get_role_oid(port->user_name, true);
 	strlcpy(facts->role, port->user_name, sizeof(facts->role));
 	strlcpy(facts->database, port->database_name, sizeof(facts->database));
 	gov_classify_application_name(facts->application_name, port->application_name);
 	gov_identity_parse(port->application_name ? facts->application_name : NULL, &facts->identity);
 	gov_classify_address(&facts->client_addr, &port->raddr.addr);
 	facts->client_port = port_of(&port->raddr.addr);
+
+	/* last, because it may fail */
+	facts->role_oid = get_role_oid(port->user_name, true);
 }
 
 /* A superuser is no member of anything by virtue of being one, as in pg_hba.conf. */

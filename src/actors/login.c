@@ -80,18 +80,13 @@ enter(const GovSessionFacts *facts)
 
 /*
  * Something went wrong before the session had its slot.  It is let in, as one
- * of class `default`, and one line says why.
+ * of class `default` until a policy comes into force by which it can be
+ * classified, and one line says why.
  */
 static void
-enter_after_error(Port *port, const char *message)
+enter_after_error(const GovSessionFacts *facts, const char *message)
 {
-	GovSessionFacts facts;
-
-	memset(&facts, 0, sizeof(facts));
-	strlcpy(facts.role, port->user_name, sizeof(facts.role));
-	strlcpy(facts.database, port->database_name, sizeof(facts.database));
-	facts.client_port = -1;
-	while (!gov_registry_claim(&facts, am_walsender ? GOV_EXEMPT_REPLICATION : GOV_EXEMPT_NOT,
+	while (!gov_registry_claim(facts, am_walsender ? GOV_EXEMPT_REPLICATION : GOV_EXEMPT_NOT,
 							   am_walsender ? GOV_NO_CLASS : GOV_DEFAULT_CLASS, GOV_NO_RULE,
 							   gov_policy_generation(), gov_victim_on_exit))
 		;
@@ -112,13 +107,13 @@ register_session(Port *port)
 	ResourceOwner owner = CurrentResourceOwner;
 	MemoryContext context = AllocSetContextCreate(caller, "pg_governor login",
 												  ALLOCSET_DEFAULT_SIZES);
+	GovSessionFacts facts;
 
+	memset(&facts, 0, sizeof(facts));
 	BeginInternalSubTransaction("pg_governor login");
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		GovSessionFacts facts;
-
 		gov_classify_facts(&facts, port);
 
 		/* a role that does not exist gets no further; core says so */
@@ -136,7 +131,7 @@ register_session(Port *port)
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		if (gov_registry_mine() == NULL)
-			enter_after_error(port, error->message);
+			enter_after_error(&facts, error->message);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
