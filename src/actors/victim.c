@@ -35,6 +35,8 @@
 #include "state/ledger.h"
 #include "state/policy.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -43,10 +45,41 @@
 #include "storage/latch.h"
 #include "utils/memutils.h"
 
+/* More than the kernel's clock of a socket may be off by. */
+#define KERNEL_TICKS	(50 * GOV_MSEC)
+
 static emit_log_hook_type previous_log_hook = NULL;
 
 /* The request that this session has accepted; 0: none. */
 static volatile uint64 accepted = 0;
+
+/*
+ * Whether the client has sent something since the rest began, as far as the
+ * kernel knows: the beginning of a long message, which core has taken out of
+ * both buffers already while it waits for the remainder.  Only TCP on Linux
+ * can tell; elsewhere such a message counts as one that has not arrived, as it
+ * does for core's own idle_session_timeout.
+ */
+static bool
+part_of_message_came(GovTime rest)
+{
+#if defined(__linux__) && defined(TCP_INFO)
+	struct tcp_info info;
+	socklen_t	length = sizeof(info);
+	GovTime		silence;
+
+	if (MyProcPort->raddr.addr.ss_family == AF_UNIX ||
+		getsockopt(MyProcPort->sock, IPPROTO_TCP, TCP_INFO, &info, &length) != 0 ||
+		length < offsetof(struct tcp_info, tcpi_last_data_recv) + sizeof(info.tcpi_last_data_recv))
+		return false;
+
+	/* what the rest followed came before it; the kernel counts in ticks of some milliseconds */
+	silence = (GovTime) info.tcpi_last_data_recv * GOV_MSEC;
+	return gov_clock_now() - silence > rest + KERNEL_TICKS;
+#else
+	return false;
+#endif
+}
 
 /*
  * Whether this session is still in the rest that the request is about, and
@@ -69,8 +102,11 @@ is_in_rest(GovSessionSlot *slot, GovReason reason)
 		return false;
 
 	/* a closed connection (0) is core's to find */
-	return recv(MyProcPort->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-		(errno == EAGAIN || errno == EWOULDBLOCK);
+	if (recv(MyProcPort->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+		(errno != EAGAIN && errno != EWOULDBLOCK))
+		return false;
+
+	return !part_of_message_came(activity.state_since);
 }
 
 /* Gives the one answer to the request, if there is one. */
