@@ -5,15 +5,15 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION)
 MODULE_big  = $(EXTENSION)
 OBJS        = $(patsubst %.c,%.o,$(wildcard src/*.c src/*/*.c))
 DATA        = $(wildcard sql/$(EXTENSION)--*.sql)
-DOCS       := $(wildcard docs/*.md)
 PGFILEDESC  = "pg_governor - governs the sessions of serverless functions"
 PG_CPPFLAGS = -I$(srcdir)/src -DEXT_VERSION=\"$(EXTVERSION)\"
 
-REGRESS        = $(sort $(notdir $(basename $(wildcard $(srcdir)/sql/test_*.sql))))
+REGRESS        = install settings classify policy policy_later policy_rows views privileges reclaim
 REGRESS_OPTS   = --temp-instance=tmp_check_regress --temp-config=$(srcdir)/test/regress.conf
-ISOLATION      = $(sort $(notdir $(basename $(wildcard $(srcdir)/test/isolation/specs/*.spec))))
+ISOLATION      = install reclaim_idle reclaim_busy edits own_edits reload_locked
 ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation \
-                 --temp-instance=tmp_check_iso --temp-config=$(srcdir)/test/regress.conf
+                 --temp-instance=tmp_check_iso --temp-config=$(srcdir)/test/regress.conf \
+                 --temp-config=$(srcdir)/test/isolation/isolation.conf
 TAP_TESTS      = 1
 PROVE_TESTS   ?= test/t/*.pl
 EXTRA_CLEAN    = tmp_check_regress tmp_check_iso tmp_check output_iso
@@ -41,7 +41,7 @@ endif
 
 $(OBJS) $(OBJS:.o=.bc): $(wildcard src/*.h src/*/*.h)	# PGXS tracks no header changes by itself
 
-.PHONY: help unit lint check-symbols bench-fleet dist
+.PHONY: help unit lint check-symbols dist
 
 help:
 	@echo "make, make install        build and install for the server of PG_CONFIG"
@@ -53,7 +53,7 @@ help:
 unit:
 	$(MAKE) -C $(srcdir)/test/unit check
 
-lint: all
+lint:
 	$(srcdir)/scripts/lint
 
 # Everything that the library exports carries our prefix.

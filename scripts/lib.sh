@@ -93,6 +93,14 @@ show_tail() {
 	fi
 }
 
+# What a compiler complained about first.  Usage: show_errors LOG
+show_errors() {
+	awk '
+		/error|warning|Error / { found = 1 }
+		found && ++count <= 40 { print "    | " $0 }' "$1"
+	grep -qE 'error|warning|Error ' "$1" || show_tail "$1"
+}
+
 #
 # The end of the script
 #
@@ -165,7 +173,8 @@ server_major() {
 	"$1" --version 2>/dev/null | sed -n 's/^PostgreSQL \([0-9]*\).*/\1/p'
 }
 
-# New enough, with its programs and with what builds extensions.
+# New enough, with its programs and with what builds extensions.  Debian has a
+# part of the latter, the makefiles, in the client's package.
 is_complete_server() {
 	local major bin
 
@@ -173,15 +182,17 @@ is_complete_server() {
 	major=$(server_major "$1") || return 1
 	[ -n "$major" ] && [ "$major" -ge "$OLDEST_MAJOR" ] || return 1
 	bin=$("$1" --bindir)
-	[ -x "$bin/postgres" ] && [ -x "$bin/initdb" ] && [ -x "$bin/psql" ] && [ -f "$("$1" --pgxs)" ]
+	[ -x "$bin/postgres" ] && [ -x "$bin/initdb" ] && [ -x "$bin/psql" ] &&
+		[ -f "$("$1" --pgxs)" ] && [ -f "$("$1" --includedir-server)/postgres.h" ]
 }
 
 # Makes sure that all of these are there, by installing Debian's packages where
-# the rights suffice.  Usage: need [build] [server] [libpq] [tap] [PROGRAM...]
+# the rights suffice.  Usage: need [build] [server] [libpq] [perl] [tap] [PROGRAM...]
 #	build	make, a C compiler, nm
 #	server	PostgreSQL, to run and to build for; sets what find_server sets
 #	libpq	the client library, to build against
-#	tap		Perl's prove and IPC::Run
+#	perl	Perl with all of its standard modules
+#	tap		Perl and IPC::Run, for PostgreSQL's own test modules
 need() {
 	local missing packages=() explain=() package reason
 
@@ -233,9 +244,9 @@ missing_packages() {
 			libpq)
 				find_libpq || say libpq-dev "the client library"
 				;;
-			tap)
-				command -v prove >/dev/null || say perl "prove"
-				perl -MIPC::Run -e 1 2>/dev/null || say libipc-run-perl "Perl's IPC::Run"
+			perl | tap)
+				command -v prove >/dev/null || say perl "Perl's standard modules"
+				[ "$what" = perl ] || perl -MIPC::Run -e 1 2>/dev/null || say libipc-run-perl "Perl's IPC::Run"
 				;;
 			*)
 				command -v "$what" >/dev/null || say "$what" "the program $what"
@@ -397,8 +408,9 @@ processors() {
 # Builds the extension in a copy; on an error the script ends with the
 # compiler's words.  Usage: build FOLDER [MAKE_ARGUMENT...]
 build() {
-	if ! make_in "$1" -j"$(processors)" "${@:2}" >"$1.log" 2>&1; then
-		show_tail "$1.log" 60 >&2
+	# a subshell, so that the output of a trap that runs meanwhile does not go into the file
+	if ! (make_in "$1" -j"$(processors)" "${@:2}") >"$1.log" 2>&1; then
+		show_errors "$1.log" >&2
 		fail "the build failed"
 	fi
 }
@@ -406,8 +418,8 @@ build() {
 # Installs the extension that was built into $STAGE.  Usage: stage FOLDER [MAKE_ARGUMENT...]
 stage() {
 	STAGE=$WORK/stage
-	if ! make_in "$1" install DESTDIR="$STAGE" "${@:2}" >>"$1.log" 2>&1; then
-		show_tail "$1.log" 60 >&2
+	if ! (make_in "$1" install DESTDIR="$STAGE" "${@:2}") >>"$1.log" 2>&1; then
+		show_errors "$1.log" >&2
 		fail "staging the extension failed"
 	fi
 }
@@ -436,7 +448,7 @@ staging_config() {
 # Makes a cluster that preloads what is in $STAGE and listens on a unix socket
 # in $WORK only.  Usage: cluster_init FOLDER [INITDB_OPTION...]
 cluster_init() {
-	if ! run_as_server "$PG_BIN/initdb" -D "$1" -U postgres -A trust --no-sync "${@:2}" >"$1.initdb.log" 2>&1; then
+	if ! (run_as_server "$PG_BIN/initdb" -D "$1" -U postgres -A trust --no-sync "${@:2}") >"$1.initdb.log" 2>&1; then
 		show_tail "$1.initdb.log" >&2
 		fail "initdb failed"
 	fi
@@ -464,7 +476,7 @@ cluster_start() {
 	for attempt in 1 2 3 4 5; do
 		PGPORT=$(free_port)
 		run_as_server rm -f "$1.log"
-		if run_as_server "$PG_BIN/pg_ctl" -D "$1" -l "$1.log" -o "-p $PGPORT" -w -t 60 start </dev/null >/dev/null 2>&1; then
+		if (run_as_server "$PG_BIN/pg_ctl" -D "$1" -l "$1.log" -o "-p $PGPORT" -w -t 60 start) </dev/null >/dev/null 2>&1; then
 			return 0
 		fi
 		# somebody may take the port between the look at it and the start
@@ -525,6 +537,17 @@ free_port() {
 			return 0
 		fi
 	done
+}
+
+# All of it at once: builds, stages, starts a cluster with default settings in
+# $WORK/data, and creates the extension there.
+scratch_cluster() {
+	copy_tree "$WORK/src"
+	build "$WORK/src"
+	stage "$WORK/src"
+	cluster_init "$WORK/data"
+	cluster_start "$WORK/data"
+	sql -c 'CREATE EXTENSION pg_governor'
 }
 
 # psql for scripts: plain rows, tab between columns, ends at the first error.

@@ -3,6 +3,11 @@
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION pg_governor" to load this file. \quit
 
+-- Made here, so that a schema of that name which is there already, with whatever
+-- its owner put into it, is refused.  The script runs with pg_catalog alone as
+-- its search path for the same reason.
+CREATE SCHEMA governor;
+
 --
 -- Policy: who is in which class, and what the class may do.
 --
@@ -38,7 +43,7 @@ CREATE TABLE governor.classes (
 	description text,
 	changed_by name,
 	changed_at timestamptz,
-	shipped boolean NOT NULL DEFAULT false,
+	shipped boolean NOT NULL,
 
 	CONSTRAINT "name: lower-case letters, digits, underscores; at most 63 bytes"
 		CHECK (name ~ '^[a-z][a-z0-9_]*$' AND octet_length(name) <= 63),
@@ -48,8 +53,8 @@ CREATE TABLE governor.classes (
 		CHECK (max_sessions BETWEEN 1 AND 262143),
 	CONSTRAINT "keep_warm: 0 to 262143"
 		CHECK (keep_warm BETWEEN 0 AND 262143),
-	CONSTRAINT "reclaim_rate: above 0, at most 100000, or NULL for no limit"
-		CHECK (reclaim_rate > 0 AND reclaim_rate <= 100000),
+	CONSTRAINT "reclaim_rate: 0.001 to 100000, or NULL for no limit"
+		CHECK (reclaim_rate BETWEEN 0.001 AND 100000),
 
 	-- durations: longer than zero, without months (which have no fixed length), at most 10000 days
 	CONSTRAINT "idle_timeout: positive, finite, without months"
@@ -138,7 +143,7 @@ CREATE TABLE governor.rules (
 	platform text,
 	function text,
 	enabled boolean NOT NULL DEFAULT true,
-	shipped boolean NOT NULL DEFAULT false,
+	shipped boolean NOT NULL,
 
 	CONSTRAINT "position: 0 or more"
 		CHECK (position >= 0),
@@ -149,13 +154,13 @@ CREATE TABLE governor.rules (
 	CONSTRAINT "application_name: a LIKE pattern of at most 127 bytes"
 		CHECK (octet_length(application_name) <= 127),
 	CONSTRAINT "application_name: no LIKE pattern ends with its escape"
-		CHECK (application_name !~ '^([^\\]|\\.)*\\$'),
+		CHECK (application_name !~ E'^([^\\\\]|\\\\.)*\\\\$'),
 	CONSTRAINT "platform: in lower case, at most 63 bytes"
 		CHECK (platform = lower(platform) AND octet_length(platform) <= 63),
 	CONSTRAINT "function: a LIKE pattern of at most 127 bytes"
 		CHECK (octet_length(function) <= 127),
 	CONSTRAINT "function: no LIKE pattern ends with its escape"
-		CHECK (function !~ '^([^\\]|\\.)*\\$')
+		CHECK (function !~ E'^([^\\\\]|\\\\.)*\\\\$')
 );
 
 CREATE INDEX rules_class_idx ON governor.rules (class);

@@ -117,7 +117,7 @@ gov_settings_define(bool preloaded)
 
 		DefineCustomIntVariable("governor.event_buffer",
 								gettext_noop("Sets how many events governor.events remembers."),
-								gettext_noop("The oldest event makes room for a new one.  An event takes about 600 bytes of shared memory."),
+								gettext_noop("The oldest event makes room for a new one.  An event takes about 500 bytes of shared memory."),
 								&gov_settings_event_buffer, 1000, 16, 1000000,
 								PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	}

@@ -60,10 +60,12 @@
 /* Tables that changed without a trigger are noticed within this time. */
 #define COMPARE_EVERY		(60 * GOV_SECOND)
 
+/* A standby looks at least this often whether it was promoted. */
+#define STANDBY_NAP			(5 * GOV_SECOND)
+
 /* How long to wait before trying again what could not be done. */
 #define RETRY_AFTER			GOV_SECOND
-#define SHORTEST_RETRY_MS	1000
-#define LONGEST_RETRY_MS	60000
+#define LONGEST_RETRY		(60 * GOV_SECOND)
 
 /* What a wait can be asked for at once; a longer one is two waits. */
 #define LONGEST_NAP_MS		3600000
@@ -73,8 +75,8 @@ static struct
 {
 	BackgroundWorkerHandle *loader; /* NULL: none is running */
 	uint64		covers;			/* all requests up to this one */
-	uint64		loads_before;
-	GovTime		retry_at;		/* a load that found no worker slot; GOV_NEVER: none */
+	GovTime		retry_at;		/* a load that failed is tried again; GOV_NEVER: none did */
+	GovTime		retry_pause;
 	GovTime		compare_at;
 	bool		was_recovering;
 } load;
@@ -153,8 +155,7 @@ publish_empty_policy(void)
 			 "database \"%s\" (governor.database) does not exist", gov_settings_database);
 	if (gov_policy_publish(policy, load.covers, gov_ledger_reset_class))
 		gov_ledger_note(GOV_EVENT_POLICY, NULL, GOV_REASON_NONE, problem);
-	gov_policy_set_error(problem);
-	gov_policy_loaded();
+	gov_policy_report(load.covers, true, problem);
 }
 
 /*
@@ -164,7 +165,6 @@ publish_empty_policy(void)
 static GovClassification
 classify_again(const GovPolicy *policy, const GovSession *session)
 {
-	static uint64 complained_of = 0;	/* a generation; once is enough */
 	volatile GovClassification now = {GOV_DEFAULT_CLASS, GOV_NO_RULE};
 
 	PG_TRY();
@@ -176,12 +176,8 @@ classify_again(const GovPolicy *policy, const GovSession *session)
 	}
 	PG_CATCH();
 	{
-		/* a shutdown is no error of the classification */
-		if (ProcDiePending)
-			PG_RE_THROW();
-		if (complained_of != policy->generation)
+		if (gov_policy_first_complaint())
 			EmitErrorReport();
-		complained_of = policy->generation;
 		FlushErrorState();
 		AbortCurrentTransaction();
 		StartTransactionCommand();
@@ -214,6 +210,10 @@ reclassify_all(void)
 
 		if (!gov_registry_read(i, &session) || session.exemption != GOV_EXEMPT_NOT)
 			continue;
+
+		/* an error at login left its role unknown; it may even be a superuser's */
+		if (!OidIsValid(session.facts.role_oid))
+			continue;
 		now = classify_again(policy, &session);
 		if (now.class_id != session.class_id || now.position != session.rule)
 			gov_registry_move(i, session.generation, now.class_id, now.position);
@@ -231,7 +231,6 @@ start_load(GovTime now)
 	bool		exists;
 
 	load.covers = gov_policy_last_request();
-	load.loads_before = gov_policy_loads();
 	load.compare_at = now + COMPARE_EVERY;
 
 	StartTransactionCommand();
@@ -242,7 +241,6 @@ start_load(GovTime now)
 	if (!exists)
 	{
 		publish_empty_policy();
-		load.retry_at = GOV_NEVER;
 		return false;
 	}
 
@@ -252,28 +250,46 @@ start_load(GovTime now)
 		load.loader = NULL;
 	MemoryContextSwitchTo(round_context);
 	if (load.loader != NULL)
-	{
-		load.retry_at = GOV_NEVER;
 		return true;
-	}
 
 	if (load.retry_at == GOV_NEVER)
 		ereport(LOG,
 				(errmsg("pg_governor could not start its policy loader: no free background worker slot"),
-				 errhint("It tries again every second.  Consider raising \"max_worker_processes\".")));
-	load.retry_at = now + RETRY_AFTER;
-	gov_policy_set_error("no free background worker slot for the policy loader; "
-						 "consider raising \"max_worker_processes\"");
+				 errhint("It tries again.  Consider raising \"max_worker_processes\".")));
+	gov_policy_report(load.covers, false, "no free background worker slot for the policy loader; "
+					  "consider raising \"max_worker_processes\"");
 	return false;
 }
 
-/* Living sessions follow the policy first; whoever waits for the load may see it then. */
+/*
+ * Living sessions follow the policy first; whoever waits for the load may see
+ * it then.  A load that failed is tried again, since nobody else may ask for it.
+ */
 static void
-finish_load(void)
+finish_load(GovTime now)
 {
+	bool		ok = gov_policy_loaded_request() >= load.covers;
+
 	if (classified_by != gov_policy_generation())
 		reclassify_all();
-	gov_policy_finish_load(load.covers, gov_policy_loads() != load.loads_before);
+
+	if (ok)
+	{
+		load.retry_at = GOV_NEVER;
+		load.retry_pause = RETRY_AFTER;
+	}
+	else
+	{
+		GovPolicyInfo info;
+
+		/* a loader that was ended, or could not connect, had no time to say why */
+		gov_policy_info(&info);
+		if (info.error[0] == '\0')
+			gov_policy_report(load.covers, false, "the policy loader ended early; the server log says why");
+		load.retry_at = now + load.retry_pause;
+		load.retry_pause = Min(load.retry_pause * 2, LONGEST_RETRY);
+	}
+	gov_policy_finish_load(load.covers, ok);
 }
 
 static bool
@@ -302,8 +318,10 @@ tend_policy(GovTime now)
 
 	if (loader_is_running())
 		return false;
-	if (was_running || classified_by != gov_policy_generation())
-		finish_load();
+	if (was_running)
+		finish_load(now);
+	else if (classified_by != gov_policy_generation())
+		reclassify_all();
 
 	/* after a promotion the tables may be edited here */
 	if (load.was_recovering && !RecoveryInProgress())
@@ -312,10 +330,14 @@ tend_policy(GovTime now)
 		(void) gov_policy_request_load();
 	}
 
+	/* a change that no trigger saw: a look at the tables now and then, while awake */
+	if (now >= load.compare_at && (next_sweep != GOV_NEVER || load.was_recovering))
+		(void) gov_policy_request_load();
+
 	if (gov_policy_last_request() != gov_policy_finished_request() || load.retry_at <= now)
 	{
 		if (!start_load(now))
-			finish_load();
+			finish_load(now);
 	}
 	return classified_by != classified_before;
 }
@@ -325,7 +347,7 @@ static void
 look(GovTime now)
 {
 	GovTime		interval = gov_settings_sweep_interval * GOV_MSEC;
-	GovSweepResult swept = gov_sweep_run(sweep);
+	GovSweepResult swept = gov_sweep_run(sweep, classified_by);
 
 	last_sweep = now;
 	if (swept.anything_governed)
@@ -336,12 +358,6 @@ look(GovTime now)
 	else
 		next_sweep = GOV_NEVER;
 
-	/* a change that no trigger saw: a look at the tables now and then, while awake */
-	if (now >= load.compare_at)
-	{
-		(void) gov_policy_request_load();
-		SetLatch(MyLatch);
-	}
 }
 
 /* Sleeps until the next deadline; without one if there is nothing to look at. */
@@ -349,6 +365,7 @@ static void
 nap(void)
 {
 	static uint32 wait_event = 0;
+	GovTime		now = gov_clock_now();
 	GovTime		wake_at = Min(next_sweep, load.retry_at);
 	int			events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
 
@@ -359,12 +376,28 @@ nap(void)
 		if (gov_sweep_has_work(sweep))
 			SetLatch(MyLatch);
 	}
+
+	/* no trigger tells a standby that the tables have changed, and nobody that it was promoted */
+	if (load.was_recovering)
+		wake_at = Min(wake_at, now + STANDBY_NAP);
+
 	if (wake_at != GOV_NEVER)
 		events |= WL_TIMEOUT;
 	(void) WaitLatch(MyLatch, events,
-					 gov_clock_ms_until(wake_at, gov_clock_now(), LONGEST_NAP_MS),
+					 gov_clock_ms_until(wake_at, now, LONGEST_NAP_MS),
 					 gov_wait_event(&wait_event, "GovernorMain"));
 	gov_pulse_set_dormant(false);
+}
+
+/* The clock was set back: what was planned by the old one would come late by as much. */
+static void
+forget_deadlines(GovTime now)
+{
+	last_sweep = now;
+	next_sweep = 0;
+	load.compare_at = now + COMPARE_EVERY;
+	if (load.retry_at != GOV_NEVER)
+		load.retry_at = now;
 }
 
 static void
@@ -381,6 +414,8 @@ do_round(void)
 		next_sweep = 0;
 
 	now = gov_clock_now();
+	if (now < last_sweep)
+		forget_deadlines(now);
 	if (tend_policy(now))
 		next_sweep = 0;
 	else if (next_sweep == GOV_NEVER && gov_sweep_has_work(sweep))
@@ -393,7 +428,7 @@ do_round(void)
 
 /* Cleans up after an error, as autovacuum's launcher does, and waits a while. */
 static void
-recover_from_error(long *pause)
+recover_from_error(GovTime *pause)
 {
 	static uint32 wait_event = 0;
 
@@ -409,16 +444,22 @@ recover_from_error(long *pause)
 	MemoryContextReset(round_context);
 	RESUME_INTERRUPTS();
 
-	(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, *pause,
-					 gov_wait_event(&wait_event, "GovernorMain"));
-	*pause = Min(*pause * 2, LONGEST_RETRY_MS);
+	for (GovTime now = gov_clock_now(), end = now + *pause; now < end; now = gov_clock_now())
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 gov_clock_ms_until(end, now, LONGEST_NAP_MS),
+						 gov_wait_event(&wait_event, "GovernorMain"));
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+	*pause = Min(*pause * 2, LONGEST_RETRY);
 }
 
 void
 gov_governor_main(Datum argument)
 {
 	sigjmp_buf	recovery;
-	static long pause = SHORTEST_RETRY_MS;
+	static GovTime pause = RETRY_AFTER;
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
@@ -433,7 +474,9 @@ gov_governor_main(Datum argument)
 	sweep = gov_sweep_create();
 	round_context = AllocSetContextCreate(TopMemoryContext, "pg_governor round",
 										  ALLOCSET_DEFAULT_SIZES);
+	load.covers = gov_policy_finished_request();
 	load.retry_at = GOV_NEVER;
+	load.retry_pause = RETRY_AFTER;
 	load.was_recovering = RecoveryInProgress();
 	(void) gov_policy_request_load();
 	gov_ledger_note(GOV_EVENT_GOVERNOR, NULL, GOV_REASON_NONE, "the governor has started");
@@ -445,7 +488,7 @@ gov_governor_main(Datum argument)
 	for (;;)
 	{
 		do_round();
-		pause = SHORTEST_RETRY_MS;
+		pause = RETRY_AFTER;
 		nap();
 	}
 }

@@ -42,6 +42,13 @@
 
 static ClientAuthentication_hook_type previous_hook = NULL;
 
+/* Before the catalog was asked. */
+static GovExemption
+exemption_at_first(void)
+{
+	return am_walsender ? GOV_EXEMPT_REPLICATION : GOV_EXEMPT_NOT;
+}
+
 static GovExemption
 exemption_of(const GovSessionFacts *facts)
 {
@@ -54,9 +61,8 @@ exemption_of(const GovSessionFacts *facts)
 
 /* Gives the session its class and its slot. */
 static void
-enter(const GovSessionFacts *facts)
+enter(const GovSessionFacts *facts, GovExemption exemption)
 {
-	GovExemption exemption = exemption_of(facts);
 	GovClassification classification = {GOV_NO_CLASS, GOV_NO_RULE};
 	const GovPolicy *policy;
 
@@ -84,15 +90,17 @@ enter(const GovSessionFacts *facts)
  * classified, and one line says why.
  */
 static void
-enter_after_error(const GovSessionFacts *facts, const char *message)
+enter_after_error(const GovSessionFacts *facts, GovExemption exemption, const char *message)
 {
-	while (!gov_registry_claim(facts, am_walsender ? GOV_EXEMPT_REPLICATION : GOV_EXEMPT_NOT,
-							   am_walsender ? GOV_NO_CLASS : GOV_DEFAULT_CLASS, GOV_NO_RULE,
-							   gov_policy_generation(), gov_victim_on_exit))
+	while (!gov_registry_claim(facts, exemption,
+							   exemption == GOV_EXEMPT_NOT ? GOV_DEFAULT_CLASS : GOV_NO_CLASS,
+							   GOV_NO_RULE, gov_policy_generation(), gov_victim_on_exit))
 		;
-	ereport(LOG,
-			(errmsg("pg_governor could not classify a login: %s", message),
-			 errdetail("The session is let in as one of class \"default\".")));
+	if (gov_policy_first_complaint())
+		ereport(LOG,
+				(errmsg("pg_governor could not classify a login: %s", message),
+				 errdetail("The session is let in as one of class \"default\".  "
+						   "This is said once for each generation of the policy.")));
 }
 
 /*
@@ -107,6 +115,7 @@ register_session(Port *port)
 	ResourceOwner owner = CurrentResourceOwner;
 	MemoryContext context = AllocSetContextCreate(caller, "pg_governor login",
 												  ALLOCSET_DEFAULT_SIZES);
+	volatile GovExemption exemption = exemption_at_first();
 	GovSessionFacts facts;
 
 	memset(&facts, 0, sizeof(facts));
@@ -118,7 +127,10 @@ register_session(Port *port)
 
 		/* a role that does not exist gets no further; core says so */
 		if (OidIsValid(facts.role_oid))
-			enter(&facts);
+		{
+			exemption = exemption_of(&facts);
+			enter(&facts, exemption);
+		}
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -131,7 +143,7 @@ register_session(Port *port)
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		if (gov_registry_mine() == NULL)
-			enter_after_error(&facts, error->message);
+			enter_after_error(&facts, exemption, error->message);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);

@@ -29,6 +29,7 @@
 #include <sys/socket.h>
 
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "commands/extension.h"
@@ -257,15 +258,23 @@ find_problem(const GovPolicy *policy, char *problem, size_t size)
 	}
 }
 
+static bool
+is_table_of(Oid extension, Oid relation)
+{
+	return OidIsValid(relation) && get_rel_relkind(relation) == RELKIND_RELATION &&
+		getExtensionOfObject(RelationRelationId, relation) == extension;
+}
+
 /* Whether the tables are there, and are the extension's own. */
 static bool
 tables_exist(void)
 {
+	Oid			extension = get_extension_oid("pg_governor", true);
 	Oid			schema = get_namespace_oid("governor", true);
 
-	return OidIsValid(get_extension_oid("pg_governor", true)) && OidIsValid(schema) &&
-		get_rel_relkind(get_relname_relid("classes", schema)) == RELKIND_RELATION &&
-		get_rel_relkind(get_relname_relid("rules", schema)) == RELKIND_RELATION;
+	return OidIsValid(extension) && OidIsValid(schema) &&
+		is_table_of(extension, get_relname_relid("classes", schema)) &&
+		is_table_of(extension, get_relname_relid("rules", schema));
 }
 
 void
@@ -299,7 +308,7 @@ gov_policy_loader_start(uint64 request, BackgroundWorkerHandle **handle)
 	worker.bgw_start_time = BgWorkerStart_ConsistentState;
 	worker.bgw_restart_time = BGW_NEVER_RESTART;
 	worker.bgw_notify_pid = MyProcPid;
-	worker.bgw_main_arg = UInt64GetDatum(request);
+	memcpy(worker.bgw_extra, &request, sizeof(request));
 	strlcpy(worker.bgw_library_name, "pg_governor", sizeof(worker.bgw_library_name));
 	strlcpy(worker.bgw_function_name, CppAsString(gov_policy_loader_main),
 			sizeof(worker.bgw_function_name));
@@ -333,25 +342,29 @@ load(uint64 request)
 				 (uint64) policy->generation, classes, policy->nrules);
 		gov_ledger_note(GOV_EVENT_POLICY, NULL, GOV_REASON_NONE, detail);
 	}
-	gov_policy_set_error(problem);
-	gov_policy_loaded();
+	gov_policy_report(request, true, problem);
 }
 
 void
 gov_policy_loader_main(Datum argument)
 {
 	MemoryContext context;
+	uint64		request;
 
+	memcpy(&request, MyBgworkerEntry->bgw_extra, sizeof(request));
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(gov_settings_database, NULL, BGWORKER_BYPASS_ALLOWCONN);
 	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
 
+	/* a table that somebody keeps locked is an error to be shown, and tried again */
+	SetConfigOption("lock_timeout", "10s", PGC_SUSET, PGC_S_OVERRIDE);
+
 	context = AllocSetContextCreate(TopMemoryContext, "pg_governor policy", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		load(DatumGetUInt64(argument));
+		load(request);
 	}
 	PG_CATCH();
 	{
@@ -359,7 +372,7 @@ gov_policy_loader_main(Datum argument)
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
-		gov_policy_set_error(error->message);
+		gov_policy_report(request, false, error->message);
 		gov_ledger_note(GOV_EVENT_POLICY, NULL, GOV_REASON_NONE, error->message);
 		PG_RE_THROW();
 	}

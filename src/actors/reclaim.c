@@ -28,6 +28,8 @@
 
 #include <signal.h>
 
+#include "storage/procarray.h"
+
 /*
  * Takes back the last request, so that a new one can be written; false if the
  * victim has accepted it: then it is on its way out, for the reason it accepted.
@@ -91,25 +93,49 @@ outcome_of(int number, uint32_t generation)
 	return outcome;
 }
 
+/* Sleeps until this process's latch is set, at most so long. */
+static void
+wait_on_latch(long timeout_ms)
+{
+	static uint32 wait_event = 0;
+
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout_ms,
+					 gov_wait_event(&wait_event, "GovernorReclaim"));
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
 GovReclaimOutcome
 gov_reclaim_await(int number, uint32_t generation, GovTime patience)
 {
-	static uint32 wait_event = 0;
 	GovTime		give_up = gov_time_after(gov_clock_now(), patience);
 
 	for (;;)
 	{
-		GovReclaimOutcome outcome;
-		GovTime		now;
+		GovReclaimOutcome outcome = outcome_of(number, generation);
+		GovTime		now = gov_clock_now();
 
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-		outcome = outcome_of(number, generation);
-		now = gov_clock_now();
 		if (outcome != GOV_RECLAIM_PENDING || now >= give_up)
 			return outcome;
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 gov_clock_ms_until(give_up, now, 1000),
-						 gov_wait_event(&wait_event, "GovernorReclaim"));
+		wait_on_latch(gov_clock_ms_until(give_up, now, 1000));
 	}
+}
+
+bool
+gov_reclaim_await_exit(int pid, GovTime give_up)
+{
+	/* nobody tells us, so look again and again for the few milliseconds that it takes */
+	while (BackendPidGetProc(pid) != NULL)
+	{
+		if (gov_clock_now() >= give_up)
+			return false;
+		gov_reclaim_pause();
+	}
+	return true;
+}
+
+void
+gov_reclaim_pause(void)
+{
+	wait_on_latch(1);
 }

@@ -96,4 +96,13 @@ extern bool gov_reclaim_ask(int slot, uint32_t generation, GovReason reason, Gov
  */
 extern GovReclaimOutcome gov_reclaim_await(int slot, uint32_t generation, GovTime patience);
 
+/*
+ * Waits until the process of a session that is gone from its slot has exited,
+ * and has let go of all that it held.  Returns false at `give_up`.
+ */
+extern bool gov_reclaim_await_exit(int pid, GovTime give_up);
+
+/* A moment's wait before a session that declined is asked again. */
+extern void gov_reclaim_pause(void);
+
 #endif							/* GOV_RECLAIM_H */

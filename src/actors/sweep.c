@@ -37,12 +37,19 @@ typedef struct SlotNote
 	GovTime		at;				/* when */
 } SlotNote;
 
+/* A session that should go. */
+typedef struct Candidate
+{
+	const GovCensusRow *row;
+	bool		asked_before;	/* in this very rest, and it is still here */
+} Candidate;
+
 struct GovSweep
 {
 	GovCensus  *census;
 	SlotNote   *notes;			/* by slot */
 	GovPace		pace[GOV_MAX_CLASSES];	/* reclaim_rate, by class id */
-	GovCensusRow **stale;		/* working space */
+	Candidate  *stale;			/* working space */
 };
 
 GovSweep *
@@ -52,27 +59,40 @@ gov_sweep_create(void)
 
 	sweep->census = gov_census_create();
 	sweep->notes = palloc0(gov_registry_slots() * sizeof(SlotNote));
-	sweep->stale = palloc(gov_registry_slots() * sizeof(GovCensusRow *));
+	sweep->stale = palloc(gov_registry_slots() * sizeof(Candidate));
 	return sweep;
 }
 
 /*
- * Idle in transaction harms others, so it goes first; then whoever has rested
- * longest.  Matters where reclaim_rate lets only some of them go.
+ * The order matters where reclaim_rate lets only some of them go.  Idle in
+ * transaction harms others, so it goes first; then whoever has rested longest.
+ * Whoever was asked and is still here must not take the places of the rest.
  */
 static int
 most_harmful_first(const void *a, const void *b)
 {
-	const GovCensusRow *left = *(GovCensusRow *const *) a;
-	const GovCensusRow *right = *(GovCensusRow *const *) b;
+	const Candidate *one = a;
+	const Candidate *other = b;
+	const GovCensusRow *left = one->row;
+	const GovCensusRow *right = other->row;
 	int			left_rank = left->activity.state == GOV_ACTIVITY_IDLE_IN_TRANSACTION ? 0 : 1;
 	int			right_rank = right->activity.state == GOV_ACTIVITY_IDLE_IN_TRANSACTION ? 0 : 1;
 
+	if (one->asked_before != other->asked_before)
+		return one->asked_before ? 1 : -1;
 	if (left_rank != right_rank)
 		return left_rank - right_rank;
 	if (left->activity.state_since != right->activity.state_since)
 		return left->activity.state_since < right->activity.state_since ? -1 : 1;
 	return left->slot - right->slot;
+}
+
+/* Whether something was already done about this rest of this session. */
+static bool
+is_noted(const SlotNote *note, const GovCensusRow *row)
+{
+	return note->generation == row->generation && note->reason == row->verdict.reason &&
+		note->rest == row->activity.state_since;
 }
 
 static int
@@ -83,19 +103,16 @@ find_stale(GovSweep *sweep)
 
 	for (int i = 0; i < census->nrows; i++)
 	{
-		if (gov_verdict_is_stale(census->rows[i].verdict, census->taken_at))
-			sweep->stale[nstale++] = &census->rows[i];
-	}
-	qsort(sweep->stale, nstale, sizeof(GovCensusRow *), most_harmful_first);
-	return nstale;
-}
+		const GovCensusRow *row = &census->rows[i];
 
-/* Whether something was already done about this rest of this session. */
-static bool
-is_noted(const SlotNote *note, const GovCensusRow *row)
-{
-	return note->generation == row->generation && note->reason == row->verdict.reason &&
-		note->rest == row->activity.state_since;
+		if (!gov_verdict_is_stale(row->verdict, census->taken_at))
+			continue;
+		sweep->stale[nstale].row = row;
+		sweep->stale[nstale].asked_before = is_noted(&sweep->notes[row->slot], row);
+		nstale++;
+	}
+	qsort(sweep->stale, nstale, sizeof(Candidate), most_harmful_first);
+	return nstale;
 }
 
 static void
@@ -118,7 +135,7 @@ enforce(GovSweep *sweep, const GovCensusRow *row)
 	double		rate = sweep->census->policy->classes[row->class_id].reclaim_rate;
 
 	/* it may need a moment to answer and to go */
-	if (is_noted(note, row) && now < note->at + patience)
+	if (is_noted(note, row) && now >= note->at && now < note->at + patience)
 		return note->at + patience;
 
 	if (!gov_pace_take(pace, rate, now))
@@ -183,7 +200,7 @@ repair(void)
 }
 
 GovSweepResult
-gov_sweep_run(GovSweep *sweep)
+gov_sweep_run(GovSweep *sweep, uint64_t classified_by)
 {
 	GovCensus  *census = sweep->census;
 	GovSweepResult result;
@@ -196,10 +213,11 @@ gov_sweep_run(GovSweep *sweep)
 	result.anything_governed = census->governed > 0;
 	result.next_deadline = next_deadline(census);
 
-	nstale = find_stale(sweep);
+	/* thresholds of one policy must not meet classes of another */
+	nstale = census->policy->generation == classified_by ? find_stale(sweep) : 0;
 	for (int i = 0; i < nstale; i++)
 	{
-		const GovCensusRow *row = sweep->stale[i];
+		const GovCensusRow *row = sweep->stale[i].row;
 
 		if (census->classes[row->class_id].mode == GOV_MODE_ENFORCE)
 			result.next_deadline = Min(result.next_deadline, enforce(sweep, row));

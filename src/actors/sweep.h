@@ -26,9 +26,11 @@ extern GovSweep *gov_sweep_create(void);
 
 /*
  * Takes a census; asks every session that is stale to end, or, where the mode
- * in force is observe, notes that it would.  Never waits for a victim.
+ * in force is observe, notes that it would.  Never waits for a victim.  Does
+ * nothing but look while another policy is in force than the one of generation
+ * `classified_by`: sessions are still in the classes of the one before.
  */
-extern GovSweepResult gov_sweep_run(GovSweep *sweep);
+extern GovSweepResult gov_sweep_run(GovSweep *sweep, uint64_t classified_by);
 
 /* Whether there are sessions that could become stale; takes no census. */
 extern bool gov_sweep_has_work(GovSweep *sweep);

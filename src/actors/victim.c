@@ -48,25 +48,33 @@
 /* More than the kernel's clock of a socket may be off by. */
 #define KERNEL_TICKS	(50 * GOV_MSEC)
 
+/* A client that has not sent a further part for so long does not work at it any more. */
+#define SENDING_PAUSE	(5 * GOV_SECOND)
+
 static emit_log_hook_type previous_log_hook = NULL;
 
 /* The request that this session has accepted; 0: none. */
 static volatile uint64 accepted = 0;
 
 /*
- * Whether the client has sent something since the rest began, as far as the
- * kernel knows: the beginning of a long message, which core has taken out of
- * both buffers already while it waits for the remainder.  Only TCP on Linux
- * can tell; elsewhere such a message counts as one that has not arrived, as it
- * does for core's own idle_session_timeout.
+ * Whether the client is sending a long message, as far as the kernel knows:
+ * something has come since the rest began, and not long ago.  Core has taken
+ * it out of both buffers already while it waits for the remainder.  Only TCP
+ * on Linux can tell; elsewhere such a message counts as one that has not
+ * arrived, as it does for core's own idle_session_timeout.
+ *
+ * The kernel counts by another clock than the rest is measured by.  The bound
+ * on the pause keeps their difference, after the clock was set or over a long
+ * rest, from keeping a session for ever.
  */
 static bool
-part_of_message_came(GovTime rest)
+is_sending(GovTime rest)
 {
 #if defined(__linux__) && defined(TCP_INFO)
 	struct tcp_info info;
 	socklen_t	length = sizeof(info);
 	GovTime		silence;
+	GovTime		rested;
 
 	if (MyProcPort->raddr.addr.ss_family == AF_UNIX ||
 		getsockopt(MyProcPort->sock, IPPROTO_TCP, TCP_INFO, &info, &length) != 0 ||
@@ -75,7 +83,8 @@ part_of_message_came(GovTime rest)
 
 	/* what the rest followed came before it; the kernel counts in ticks of some milliseconds */
 	silence = (GovTime) info.tcpi_last_data_recv * GOV_MSEC;
-	return gov_clock_now() - silence > rest + KERNEL_TICKS;
+	rested = gov_clock_now() - rest;
+	return silence + KERNEL_TICKS < Min(rested, SENDING_PAUSE);
 #else
 	return false;
 #endif
@@ -106,7 +115,7 @@ is_in_rest(GovSessionSlot *slot, GovReason reason)
 		(errno != EAGAIN && errno != EWOULDBLOCK))
 		return false;
 
-	return !part_of_message_came(activity.state_since);
+	return !is_sending(activity.state_since);
 }
 
 /* Gives the one answer to the request, if there is one. */

@@ -34,7 +34,8 @@ typedef struct GovPolicyStore
 	pg_atomic_uint64 requested; /* the last number given out */
 	pg_atomic_uint64 finished;	/* all up to here are finished */
 	pg_atomic_uint64 failed;	/* the last one that failed */
-	pg_atomic_uint64 loads;		/* loads that succeeded */
+	pg_atomic_uint64 loaded;	/* the last one covered by a load that succeeded */
+	pg_atomic_uint64 complained_of; /* the last generation that there was a complaint about */
 	ConditionVariable load_finished;
 
 	/* under GOV_LOCK_POLICY */
@@ -63,7 +64,8 @@ gov_policy_shmem_attach(void *memory, bool is_new)
 	pg_atomic_init_u64(&store->requested, 0);
 	pg_atomic_init_u64(&store->finished, 0);
 	pg_atomic_init_u64(&store->failed, 0);
-	pg_atomic_init_u64(&store->loads, 0);
+	pg_atomic_init_u64(&store->loaded, 0);
+	pg_atomic_init_u64(&store->complained_of, 0);
 	ConditionVariableInit(&store->load_finished);
 	store->published_for = 0;
 	store->loaded_at = 0;
@@ -213,11 +215,24 @@ gov_policy_publish(GovPolicy *policy, uint64_t request, void (*reset) (int class
 }
 
 void
-gov_policy_set_error(const char *error)
+gov_policy_report(uint64_t request, bool loaded, const char *error)
 {
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_POLICY), LW_EXCLUSIVE);
-	strlcpy(store->error, error ? error : "", sizeof(store->error));
+	if (request >= store->published_for)
+	{
+		strlcpy(store->error, error, sizeof(store->error));
+		if (loaded)
+			pg_atomic_write_u64(&store->loaded, request);
+	}
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
+}
+
+bool
+gov_policy_first_complaint(void)
+{
+	uint64		generation = gov_policy_generation();
+
+	return pg_atomic_exchange_u64(&store->complained_of, generation) != generation;
 }
 
 void
@@ -264,6 +279,7 @@ gov_policy_finished_request(void)
 void
 gov_policy_finish_load(uint64_t request, bool ok)
 {
+	Assert(request >= pg_atomic_read_u64(&store->finished));
 	if (!ok)
 		pg_atomic_write_u64(&store->failed, request);
 	pg_write_barrier();
@@ -272,15 +288,9 @@ gov_policy_finish_load(uint64_t request, bool ok)
 }
 
 uint64_t
-gov_policy_loads(void)
+gov_policy_loaded_request(void)
 {
-	return pg_atomic_read_u64(&store->loads);
-}
-
-void
-gov_policy_loaded(void)
-{
-	pg_atomic_fetch_add_u64(&store->loads, 1);
+	return pg_atomic_read_u64(&store->loaded);
 }
 
 GovLoadState

@@ -60,8 +60,18 @@ extern void gov_policy_make_empty(GovPolicy *policy);
  */
 extern bool gov_policy_publish(GovPolicy *policy, uint64_t request, void (*reset) (int class_id));
 
-/* Sets or, with NULL, clears what governor.status shows as policy_error. */
-extern void gov_policy_set_error(const char *error);
+/*
+ * Says how the load for all requests up to this one went; `error` ('' if all
+ * is well) is what governor.status shows as policy_error.  Ignored if the
+ * policy in force covers a later request.
+ */
+extern void gov_policy_report(uint64_t request, bool loaded, const char *error);
+
+/*
+ * Whether this is the first complaint about classifying by the policy in
+ * force: one line in the log is enough, however many sessions it concerns.
+ */
+extern bool gov_policy_first_complaint(void);
 
 extern void gov_policy_info(GovPolicyInfo *info);
 
@@ -80,9 +90,8 @@ extern uint64_t gov_policy_last_request(void);
 extern uint64_t gov_policy_finished_request(void);
 extern void gov_policy_finish_load(uint64_t request, bool ok);
 
-/* Loads that succeeded so far: how the governor learns whether its loader did. */
-extern uint64_t gov_policy_loads(void);
-extern void gov_policy_loaded(void);
+/* The last request that a load which succeeded covers: how the governor learns whether its loader did. */
+extern uint64_t gov_policy_loaded_request(void);
 
 /* What has become of a request. */
 extern GovLoadState gov_policy_load_state(uint64_t request);

@@ -43,7 +43,8 @@ static const struct
 	{"pg_governor pulse", gov_pulse_shmem_size, gov_pulse_shmem_attach},
 };
 
-static LWLock *locks[GOV_LOCK_COUNT];
+/* In shared memory too: where backends are started by exec, only the postmaster can look locks up. */
+static LWLock **locks = NULL;
 static bool ready = false;
 
 static shmem_request_hook_type previous_request_hook = NULL;
@@ -55,6 +56,7 @@ request(void)
 	if (previous_request_hook)
 		previous_request_hook();
 
+	RequestAddinShmemSpace(sizeof(LWLock *) * GOV_LOCK_COUNT);
 	for (int i = 0; i < (int) lengthof(structs); i++)
 		RequestAddinShmemSpace(structs[i].size());
 	for (int i = 0; i < GOV_LOCK_COUNT; i++)
@@ -64,16 +66,18 @@ request(void)
 static void
 startup(void)
 {
+	bool		found;
+
 	if (previous_startup_hook)
 		previous_startup_hook();
 
-	for (int i = 0; i < GOV_LOCK_COUNT; i++)
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	locks = ShmemInitStruct("pg_governor locks", sizeof(LWLock *) * GOV_LOCK_COUNT, &found);
+	for (int i = 0; i < GOV_LOCK_COUNT && !found; i++)
 		locks[i] = &GetNamedLWLockTranche(lock_names[i])->lock;
 
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	for (int i = 0; i < (int) lengthof(structs); i++)
 	{
-		bool		found;
 		void	   *memory = ShmemInitStruct(structs[i].name, structs[i].size(), &found);
 
 		structs[i].attach(memory, !found);

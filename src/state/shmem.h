@@ -13,8 +13,9 @@
  *
  * Lock order: policy -> sessions -> events, and pulse is last.  No code holds
  * two of them today; whoever needs to must keep this order.  Nothing sleeps,
- * allocates, raises or reads a catalog while it holds one, with one exception
- * in actors/reclaim.c, where a signal is sent under the sessions lock.
+ * allocates, raises or reads a catalog while it holds one.  Two things are done
+ * under a lock that are not memory alone: actors/reclaim.c sends a signal under
+ * the sessions lock, and a latch is set under the lock that keeps it in place.
  *
  * After a crash the postmaster builds everything anew, so no pointer into
  * shared memory outlives a shmem_startup_hook.

@@ -141,7 +141,7 @@ raise_load_failed(void)
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("the policy could not be loaded"),
-			 errdetail("%s", info.error[0] ? info.error : "The policy loader ended early; the server log says why."),
+			 errdetail("The error was: %s.", info.error),
 			 errhint("The policy of generation " UINT64_FORMAT " stays in force.  See governor.status.",
 					 (uint64) info.generation)));
 }

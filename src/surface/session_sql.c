@@ -12,6 +12,7 @@
 #include "compat.h"
 
 #include "actors/reclaim.h"
+#include "clock.h"
 #include "state/census.h"
 #include "state/registry.h"
 #include "state/shmem.h"
@@ -33,7 +34,8 @@ check_right(const GovSession *session)
 {
 	Oid			owner = session->facts.role_oid;
 
-	if (superuser_arg(owner) && !superuser())
+	/* a role that could not be looked up at login may be a superuser's */
+	if ((!OidIsValid(owner) || superuser_arg(owner)) && !superuser())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to reclaim a session"),
@@ -66,6 +68,43 @@ signature(char *into, const char *detail)
 }
 
 /*
+ * A session that has just come to rest declines until it waits for its client,
+ * a moment later: as long as it is in the same rest it is asked again.
+ */
+static bool
+reclaim(const GovSession *session, const char *detail)
+{
+	GovTime		give_up = gov_time_after(gov_clock_now(), RECLAIM_PATIENCE);
+	GovActivity first;
+	GovActivity activity;
+
+	if (!gov_census_read_session(session, &first) || first.state != GOV_ACTIVITY_IDLE)
+		return false;
+
+	for (;;)
+	{
+		GovTime		now = gov_clock_now();
+		GovReclaimOutcome outcome;
+
+		if (!gov_reclaim_ask(session->slot, session->generation, GOV_REASON_REQUESTED,
+							 first.state_since, detail, MyLatch))
+			return true;		/* it has ended by itself */
+
+		outcome = gov_reclaim_await(session->slot, session->generation, give_up - now);
+		if (outcome == GOV_RECLAIM_GONE)
+			return gov_reclaim_await_exit(session->pid, give_up);
+		if (outcome == GOV_RECLAIM_PENDING || gov_clock_now() >= give_up)
+			return false;
+
+		if (!gov_census_read_session(session, &activity))
+			return true;
+		if (activity.state != GOV_ACTIVITY_IDLE || activity.state_since != first.state_since)
+			return false;
+		gov_reclaim_pause();
+	}
+}
+
+/*
  * reclaim(pid, detail) -> true if the session rested and has ended.
  *
  * An administrator's own request: it is carried out in every mode.
@@ -76,7 +115,6 @@ gov_reclaim_0_1(PG_FUNCTION_ARGS)
 	int			pid = PG_GETARG_INT32(0);
 	char		detail[GOV_DETAIL_SIZE];
 	GovSession	session;
-	GovActivity activity;
 	int			slot;
 
 	gov_shmem_require();
@@ -95,12 +133,6 @@ gov_reclaim_0_1(PG_FUNCTION_ARGS)
 				 errmsg("cannot reclaim a replication connection"),
 				 errhint("Use pg_terminate_backend().")));
 
-	if (!gov_census_read_session(&session, &activity) || activity.state != GOV_ACTIVITY_IDLE)
-		PG_RETURN_BOOL(false);
-
 	signature(detail, text_to_cstring(PG_GETARG_TEXT_PP(1)));
-	if (!gov_reclaim_ask(slot, session.generation, GOV_REASON_REQUESTED, activity.state_since,
-						 detail, MyLatch))
-		PG_RETURN_BOOL(true);	/* it has ended by itself */
-	PG_RETURN_BOOL(gov_reclaim_await(slot, session.generation, RECLAIM_PATIENCE) == GOV_RECLAIM_GONE);
+	PG_RETURN_BOOL(reclaim(&session, detail));
 }

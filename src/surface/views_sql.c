@@ -374,8 +374,8 @@ gov_stat_classes_0_1(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* class, pid, usename, datname, application_name */
-#define EVENTS_SHOWN	((1 << 2) | (1 << 3) | (1 << 4) | (1 << 5) | (1 << 6))
+/* at, kind, class, pid, usename, datname, application_name */
+#define EVENTS_SHOWN	((1 << 0) | (1 << 1) | (1 << 2) | (1 << 3) | (1 << 4) | (1 << 5) | (1 << 6))
 
 /* governor.events: the latest events, oldest first */
 Datum

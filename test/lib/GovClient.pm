@@ -23,7 +23,7 @@ use Carp;
 use IO::Select;
 use IO::Socket::IP;
 use IO::Socket::UNIX;
-use Socket qw(SOL_SOCKET SO_LINGER);
+use Socket      qw(SOL_SOCKET SO_LINGER);
 use Time::HiRes qw(time usleep);
 
 # As long as anything here may take before the test gives up.
@@ -50,8 +50,7 @@ sub try_login
 {
 	my ($class, $node, %options) = @_;
 	my $host = delete $options{host};
-	my $self = bless { in => '', notices => [], settings => {}, error => undef },
-	  $class;
+	my $self = bless { in => '', notices => [], settings => {}, error => undef }, $class;
 
 	if (defined $host)
 	{
@@ -62,8 +61,7 @@ sub try_login
 	}
 	else
 	{
-		$self->{socket} = IO::Socket::UNIX->new(
-			Peer => $node->host . '/.s.PGSQL.' . $node->port);
+		$self->{socket} = IO::Socket::UNIX->new(Peer => $node->host . '/.s.PGSQL.' . $node->port);
 	}
 	if (!$self->{socket})
 	{
@@ -74,8 +72,7 @@ sub try_login
 
 	my %startup = (user => 'postgres', %options);
 	$startup{database} = delete $startup{dbname} || 'postgres';
-	my $body = pack('N', 196608)
-	  . join('', map { "$_\0$startup{$_}\0" } sort keys %startup) . "\0";
+	my $body = pack('N', 196608) . join('', map { "$_\0$startup{$_}\0" } sort keys %startup) . "\0";
 	$self->_write(pack('N', 4 + length $body) . $body);
 
 	while (1)
@@ -130,8 +127,8 @@ What the server reported about its settings.
 
 =cut
 
-sub pid { return $_[0]->{pid}; }
-sub error { return $_[0]->{error}; }
+sub pid      { return $_[0]->{pid}; }
+sub error    { return $_[0]->{error}; }
 sub settings { return $_[0]->{settings}; }
 
 sub notices
@@ -227,8 +224,7 @@ sub finish
 
 		if (!defined $type)
 		{
-			$self->{error} ||=
-			  { S => 'FATAL', C => '', M => 'server closed the connection unexpectedly' };
+			$self->{error} ||= { S => 'FATAL', C => '', M => 'server closed the connection unexpectedly' };
 			last;
 		}
 		$self->{error} = _fields($message) if $type eq 'E';
@@ -259,7 +255,8 @@ sub extended
 	$out .= _message('P', "$statement\0$sql\0" . pack('n', 0))
 	  unless $statement ne '' && $self->{parsed}{$statement}++;
 	$out .= _message('B',
-		"\0$statement\0" . pack('n', 0)
+			"\0$statement\0"
+		  . pack('n', 0)
 		  . pack('n', scalar @parameters)
 		  . join('', map { pack('N', length $_) . $_ } @parameters)
 		  . pack('n', 0));

@@ -20,6 +20,9 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time usleep);
 
+# psql, pg_basebackup and their like connect as the superuser of the clusters made here.
+$ENV{PGUSER} = 'postgres';
+
 our @EXPORT = qw(
   new_node set_conf set_mode set_policy admin_of
   log_position wait_for_log log_since
@@ -49,9 +52,12 @@ sub new_node
 	my $preload = exists $options{preload} ? $options{preload} : 1;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
-	$node->init(@{ $options{init} || [] });
+	# the superuser's name is otherwise that of whoever runs the tests
+	my %init = @{ $options{init} || [] };
+	$node->init(%init, extra => [ '-U', 'postgres', @{ $init{extra} || [] } ]);
 	$node->append_conf('postgresql.conf',
-			"shared_preload_libraries = '" . ($preload ? 'pg_governor' : '') . "'\n"
+			"shared_preload_libraries = '"
+		  . ($preload ? 'pg_governor' : '') . "'\n"
 		  . "listen_addresses = '127.0.0.1, ::1'\n"
 		  . "max_connections = 60\n"
 		  . "autovacuum = off\n"
@@ -270,9 +276,7 @@ sub is_farewell_idle
 		is($fields->{S}, 'FATAL', 'severity');
 		is($fields->{C}, '57P05', 'SQLSTATE');
 		is($fields->{M}, 'terminating connection due to idle-session timeout', 'message');
-		like(
-			$fields->{D},
-			qr/^Reason "\Q$reason\E", class "\Q$class\E": at rest for \d+\.\d s(; .*)?\.$/,
+		like($fields->{D}, qr/^Reason "\Q$reason\E", class "\Q$class\E": at rest for \d+\.\d s(; .*)?\.$/,
 			'detail');
 		is($fields->{H}, 'Nothing was running.  Reconnect and retry.', 'hint');
 	};

@@ -42,6 +42,10 @@ print $page "\xDB" x 8192;
 close $page;
 $node->start;
 
+# a login before the policy is in force would have nothing to be classified by
+$admin = GovClient->login($node);
+$admin->wait_for('SELECT policy_generation > 0 FROM governor.status');
+
 my $position = log_position($node);
 $client = GovClient->try_login($node, user => 'member');
 ok(!$client->error, 'a login whose class cannot be found out is let in');
@@ -49,7 +53,6 @@ is($client->value('SELECT 1'), 1, 'and works');
 ok(wait_for_log($node, qr/pg_governor could not classify a login: invalid page in block 0 of relation/, $position),
 	'the log says why');
 
-$admin = GovClient->login($node);
 is($admin->value('SELECT class FROM governor.sessions WHERE pid = ' . $client->pid),
 	'default', 'it is in class default');
 
