@@ -13,6 +13,7 @@
 #include "compat.h"
 
 #include "actors/classify.h"
+#include "state/policy.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -97,8 +98,9 @@ is_member(const char *role, void *context)
 		is_member_of_role_nosuper(facts->role_oid, group);
 }
 
-GovClassification
-gov_classify(const GovPolicy *policy, const GovSessionFacts *facts)
+/* What rules look at in these facts. */
+static GovFacts
+as_rules_see(const GovSessionFacts *facts)
 {
 	GovFacts	view = {
 		.role = facts->role,
@@ -110,5 +112,46 @@ gov_classify(const GovPolicy *policy, const GovSessionFacts *facts)
 		.is_member_context = (void *) facts,
 	};
 
+	return view;
+}
+
+GovClassification
+gov_classify(const GovPolicy *policy, const GovSessionFacts *facts)
+{
+	GovFacts	view = as_rules_see(facts);
+
 	return gov_rules_classify(policy, &view);
+}
+
+bool
+gov_classify_without_catalog(const GovSessionFacts *facts, uint64_t *generation,
+							 bool *is_governed, GovClassification *classification)
+{
+	GovFacts	view = as_rules_see(facts);
+	GovRuleFound found;
+	int			next = 0;
+
+	*generation = 0;
+	gov_policy_find_rule(generation, &next, &view, &found);
+	*is_governed = found.is_governed;
+	*classification = found.classification;
+	return found.group[0] == '\0';
+}
+
+GovClassification
+gov_classify_by_policy_in_force(const GovSessionFacts *facts, uint64_t *generation, bool *is_governed)
+{
+	GovFacts	view = as_rules_see(facts);
+	GovRuleFound found;
+	int			next = 0;
+
+	/* the catalog is asked between two looks, as no lock may be held then */
+	*generation = 0;
+	do
+	{
+		gov_policy_find_rule(generation, &next, &view, &found);
+	} while (found.group[0] != '\0' && !is_member(found.group, (void *) facts));
+
+	*is_governed = found.is_governed;
+	return found.classification;
 }

@@ -37,4 +37,15 @@ extern void gov_classify_address(GovAddress *into, const struct sockaddr_storage
  */
 extern GovClassification gov_classify(const GovPolicy *policy, const GovSessionFacts *facts);
 
+/*
+ * The same by the policy in force, without a copy of it; *generation says
+ * which one that was, and *is_governed whether sessions of the class can
+ * become stale.  gov_classify_without_catalog() never errors, and returns false
+ * if it would have to ask for membership.
+ */
+extern bool gov_classify_without_catalog(const GovSessionFacts *facts, uint64_t *generation,
+										 bool *is_governed, GovClassification *classification);
+extern GovClassification gov_classify_by_policy_in_force(const GovSessionFacts *facts,
+														 uint64_t *generation, bool *is_governed);
+
 #endif							/* GOV_CLASSIFY_H */

@@ -107,6 +107,15 @@ gov_governor_install(void)
 	RegisterBackgroundWorker(&worker);
 }
 
+/* With exit code 1 the postmaster starts another governor, unless it is shutting down. */
+static void
+obey_signals(void)
+{
+	if (ShutdownRequestPending)
+		proc_exit(1);
+	CHECK_FOR_INTERRUPTS();
+}
+
 /* Rereads the settings after a SIGHUP; the policy database may be another one now. */
 static bool
 obey_reload(void)
@@ -406,7 +415,7 @@ do_round(void)
 	GovTime		now;
 
 	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
+	obey_signals();
 	MemoryContextSwitchTo(round_context);
 	MemoryContextReset(round_context);
 
@@ -450,7 +459,7 @@ recover_from_error(GovTime *pause)
 						 gov_clock_ms_until(end, now, LONGEST_NAP_MS),
 						 gov_wait_event(&wait_event, "GovernorMain"));
 		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
+		obey_signals();
 	}
 	*pause = Min(*pause * 2, LONGEST_RETRY);
 }
@@ -462,7 +471,7 @@ gov_governor_main(Datum argument)
 	static GovTime pause = RETRY_AFTER;
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, die);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 

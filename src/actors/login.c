@@ -8,14 +8,15 @@
  *		authenticated	core has accepted the client	[login_hook]
  *		facts			who it is and from where		[gov_classify_facts]
  *		exemption		superusers, replication			[exemption_of]
- *		class			by one generation of the policy	[gov_classify]
+ *		class			by one generation of the policy	[gov_classify_without_catalog,
+ *														 classify_with_catalog]
  *		slot			claimed and counted				[gov_registry_claim]
  *		victim			able to be asked to end			[gov_victim_prepare]
  *
  * Owns: nothing.                         Runs in: backends, once each.
  *
- * Nothing here refuses a login.  An error on the way is logged, and the
- * session is let in as one of class `default`.
+ * Nothing here refuses a login.  An error in classification is logged, and
+ * the session is let in as one of class `default`.
  *
  * IDENTIFICATION
  *	  src/actors/login.c
@@ -27,7 +28,6 @@
 #include "actors/login.h"
 #include "actors/victim.h"
 #include "settings.h"
-#include "state/census.h"
 #include "state/ledger.h"
 #include "state/policy.h"
 #include "state/pulse.h"
@@ -37,17 +37,9 @@
 #include "libpq/auth.h"
 #include "portability/instr_time.h"
 #include "replication/walsender.h"
-#include "utils/memutils.h"
 #include "utils/resowner.h"
 
 static ClientAuthentication_hook_type previous_hook = NULL;
-
-/* Before the catalog was asked. */
-static GovExemption
-exemption_at_first(void)
-{
-	return am_walsender ? GOV_EXEMPT_REPLICATION : GOV_EXEMPT_NOT;
-}
 
 static GovExemption
 exemption_of(const GovSessionFacts *facts)
@@ -59,98 +51,88 @@ exemption_of(const GovSessionFacts *facts)
 	return GOV_EXEMPT_NOT;
 }
 
-/* Gives the session its class and its slot. */
-static void
-enter(const GovSessionFacts *facts, GovExemption exemption)
-{
-	GovClassification classification = {GOV_NO_CLASS, GOV_NO_RULE};
-	const GovPolicy *policy;
-
-	/* again if another policy comes into force meanwhile: one generation only */
-	do
-	{
-		policy = gov_policy_copy();
-		if (exemption == GOV_EXEMPT_NOT)
-			classification = gov_classify(policy, facts);
-	} while (!gov_registry_claim(facts, exemption, classification.class_id,
-								 classification.position, policy->generation,
-								 gov_victim_on_exit));
-
-	if (exemption == GOV_EXEMPT_NOT)
-	{
-		gov_ledger_count_admitted(classification.class_id);
-		if (gov_census_class_is_governed(&policy->classes[classification.class_id]))
-			gov_pulse_wake_if_dormant();
-	}
-}
-
 /*
- * Something went wrong before the session had its slot.  It is let in, as one
- * of class `default` until a policy comes into force by which it can be
- * classified, and one line says why.
+ * By a policy that asks for membership.  The work is done in a subtransaction,
+ * so that an error leaves no lock, pin or half-finished read behind in the
+ * transaction in which core goes on with the login.  After an error the
+ * session is one of class `default` until a policy comes into force by which
+ * it can be classified, and one line says why.
  */
 static void
-enter_after_error(const GovSessionFacts *facts, GovExemption exemption, const char *message)
-{
-	while (!gov_registry_claim(facts, exemption,
-							   exemption == GOV_EXEMPT_NOT ? GOV_DEFAULT_CLASS : GOV_NO_CLASS,
-							   GOV_NO_RULE, gov_policy_generation(), gov_victim_on_exit))
-		;
-	if (gov_policy_first_complaint())
-		ereport(LOG,
-				(errmsg("pg_governor could not classify a login: %s", message),
-				 errdetail("The session is let in as one of class \"default\".  "
-						   "This is said once for each generation of the policy.")));
-}
-
-/*
- * Never fails.  The work is done in a subtransaction, so that an error leaves
- * no lock, pin or half-finished read behind in the transaction in which core
- * goes on with the login.
- */
-static void
-register_session(Port *port)
+classify_with_catalog(const GovSessionFacts *facts, uint64_t *generation, bool *is_governed,
+					  GovClassification *classification)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	MemoryContext context = AllocSetContextCreate(caller, "pg_governor login",
-												  ALLOCSET_DEFAULT_SIZES);
-	volatile GovExemption exemption = exemption_at_first();
-	GovSessionFacts facts;
+	ErrorData  *volatile error = NULL;
 
-	memset(&facts, 0, sizeof(facts));
 	BeginInternalSubTransaction("pg_governor login");
-	MemoryContextSwitchTo(context);
+	MemoryContextSwitchTo(caller);
 	PG_TRY();
 	{
-		gov_classify_facts(&facts, port);
-
-		/* a role that does not exist gets no further; core says so */
-		if (OidIsValid(facts.role_oid))
-		{
-			exemption = exemption_of(&facts);
-			enter(&facts, exemption);
-		}
+		*classification = gov_classify_by_policy_in_force(facts, generation, is_governed);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
+		MemoryContextSwitchTo(caller);
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		if (gov_registry_mine() == NULL)
-			enter_after_error(&facts, exemption, error->message);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
-	MemoryContextDelete(context);
 
-	if (!am_walsender && gov_registry_mine() != NULL)
+	if (error != NULL)
+	{
+		classification->class_id = GOV_DEFAULT_CLASS;
+		classification->position = GOV_NO_RULE;
+		*generation = gov_policy_generation();
+		*is_governed = false;
+		if (gov_policy_first_complaint())
+			ereport(LOG,
+					(errmsg("pg_governor could not classify a login: %s", error->message),
+					 errdetail("The session is let in as one of class \"default\".  "
+							   "This is said once for each generation of the policy.")));
+	}
+}
+
+/*
+ * Gives the session its class and its slot.  The role is looked up without
+ * any protection: core makes the same look-ups a moment later.
+ */
+static void
+register_session(Port *port)
+{
+	GovSessionFacts facts;
+	GovExemption exemption;
+	GovClassification classification = {GOV_NO_CLASS, GOV_NO_RULE};
+	uint64_t	generation;
+	bool		is_governed = false;
+
+	gov_classify_facts(&facts, port);
+
+	/* a role that does not exist gets no further; core says so */
+	if (!OidIsValid(facts.role_oid))
+		return;
+
+	/* again if another policy comes into force meanwhile: one generation only */
+	exemption = exemption_of(&facts);
+	do
+	{
+		generation = gov_policy_generation();
+		if (exemption == GOV_EXEMPT_NOT &&
+			!gov_classify_without_catalog(&facts, &generation, &is_governed, &classification))
+			classify_with_catalog(&facts, &generation, &is_governed, &classification);
+	} while (!gov_registry_claim(&facts, exemption, classification.class_id,
+								 classification.position, generation, gov_victim_on_exit));
+
+	if (exemption == GOV_EXEMPT_NOT)
+		gov_ledger_count_admitted(classification.class_id);
+	if (is_governed)
+		gov_pulse_wake_if_dormant();
+	if (exemption != GOV_EXEMPT_REPLICATION)
 		gov_victim_prepare();
 }
 

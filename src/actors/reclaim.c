@@ -50,21 +50,28 @@ withdraw(GovSessionSlot *slot, uint64 *sequence)
 	return true;
 }
 
-bool
+uint64_t
 gov_reclaim_ask(int number, uint32_t generation, GovReason reason, GovTime rest,
 				const char *detail, Latch *asker)
 {
 	GovSessionSlot *slot = gov_registry_slot(number);
-	uint64		sequence;
-	bool		here;
+	uint64		sequence = 0;
 
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
-	here = slot->pid != 0 && slot->generation == generation;
-	if (here && withdraw(slot, &sequence))
+	if (slot->pid == 0 || slot->generation != generation)
+		sequence = 0;
+	else if (!withdraw(slot, &sequence))
+		sequence = gov_request_sequence(pg_atomic_read_u64(&slot->request));
+	else
 	{
 		pg_atomic_write_u64(&slot->request_rest, (uint64) rest);
 		strlcpy(gov_registry_detail(number), detail ? detail : "", GOV_DETAIL_SIZE);
-		slot->asker = asker;
+
+		/* somebody who waits hears of the end also if it is not by his request */
+		if (asker != NULL && slot->asker != NULL && slot->asker != asker)
+			SetLatch(slot->asker);
+		if (asker != NULL)
+			slot->asker = asker;
 		pg_write_barrier();
 		pg_atomic_write_u64(&slot->request,
 							gov_request_word(sequence, GOV_REQUEST_ASKED, reason));
@@ -73,19 +80,24 @@ gov_reclaim_ask(int number, uint32_t generation, GovReason reason, GovTime rest,
 		(void) kill(slot->pid, SIGUSR2);
 	}
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
-	return here;
+	return sequence;
 }
 
 static GovReclaimOutcome
-outcome_of(int number, uint32_t generation)
+outcome_of(int number, uint32_t generation, uint64 request)
 {
 	GovSessionSlot *slot = gov_registry_slot(number);
+	uint64		word;
 	GovReclaimOutcome outcome;
 
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_SHARED);
+	word = pg_atomic_read_u64(&slot->request);
 	if (slot->pid == 0 || slot->generation != generation)
 		outcome = GOV_RECLAIM_GONE;
-	else if (gov_request_state(pg_atomic_read_u64(&slot->request)) == GOV_REQUEST_DECLINED)
+	else if (gov_request_state(word) == GOV_REQUEST_ACCEPTED)
+		outcome = GOV_RECLAIM_PENDING;
+	else if (gov_request_state(word) == GOV_REQUEST_DECLINED ||
+			 gov_request_sequence(word) != request)
 		outcome = GOV_RECLAIM_DECLINED;
 	else
 		outcome = GOV_RECLAIM_PENDING;
@@ -106,18 +118,18 @@ wait_on_latch(long timeout_ms)
 }
 
 GovReclaimOutcome
-gov_reclaim_await(int number, uint32_t generation, GovTime patience)
+gov_reclaim_await(int number, uint32_t generation, uint64_t request, GovTime patience)
 {
 	GovTime		give_up = gov_time_after(gov_clock_now(), patience);
 
 	for (;;)
 	{
-		GovReclaimOutcome outcome = outcome_of(number, generation);
+		GovReclaimOutcome outcome = outcome_of(number, generation, request);
 		GovTime		now = gov_clock_now();
 
 		if (outcome != GOV_RECLAIM_PENDING || now >= give_up)
 			return outcome;
-		wait_on_latch(gov_clock_ms_until(give_up, now, 1000));
+		wait_on_latch(gov_clock_ms_until(give_up, now, 100));
 	}
 }
 

@@ -81,20 +81,22 @@ gov_request_reason(uint64_t word)
 /*
  * Asks the session in a slot to end for a reason, if it is still in the rest
  * that began at `rest`.  (slot, generation) names the session: if it is gone,
- * nobody is asked and the result is false.  The only function that signals a
- * session.  `detail` (or NULL) is shown with the reason; `asker` (or NULL) is
- * set when the victim has declined or is gone.  Any process; takes the
+ * nobody is asked and the result is 0, else the number of the request.  The only
+ * function that signals a session.  `detail` (or NULL) is shown with the reason; `asker` (or NULL) is
+ * set when the victim has declined or is gone, or somebody else asks.  Any process; takes the
  * sessions lock exclusively, and never waits for the victim.
  */
-extern bool gov_reclaim_ask(int slot, uint32_t generation, GovReason reason, GovTime rest,
-							const char *detail, Latch *asker);
+extern uint64_t gov_reclaim_ask(int slot, uint32_t generation, GovReason reason, GovTime rest,
+								const char *detail, Latch *asker);
 
 /*
- * Waits, at most for `patience`, until the session has declined or is gone.
- * The request must have named this process's latch as the asker's.  Obeys
- * cancel and terminate.
+ * Waits, at most for `patience`, until the session has declined this request
+ * or is gone.  A request that another one has replaced counts as declined.
+ * It must have named this process's latch as the asker's.  Obeys cancel and
+ * terminate.
  */
-extern GovReclaimOutcome gov_reclaim_await(int slot, uint32_t generation, GovTime patience);
+extern GovReclaimOutcome gov_reclaim_await(int slot, uint32_t generation, uint64_t request,
+										   GovTime patience);
 
 /*
  * Waits until the process of a session that is gone from its slot has exited,

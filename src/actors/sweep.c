@@ -240,7 +240,7 @@ gov_sweep_has_work(GovSweep *sweep)
 	gov_registry_counts(&counts);
 	for (int id = 0; id < GOV_MAX_CLASSES; id++)
 	{
-		if (counts.of_class[id] > 0 && gov_census_class_is_governed(&policy->classes[id]))
+		if (counts.of_class[id] > 0 && gov_policy_class_is_governed(&policy->classes[id]))
 			return true;
 	}
 	return false;

@@ -86,6 +86,7 @@ same_name(const char *fact, const char *wanted)
 	return fact != NULL && strcmp(fact, wanted) == 0;
 }
 
+/* In every column but membership. */
 static bool
 rule_matches(const GovRule *rule, const GovFacts *facts)
 {
@@ -110,15 +111,26 @@ rule_matches(const GovRule *rule, const GovFacts *facts)
 	if ((rule->given & GOV_RULE_FUNCTION) && !gov_rules_like(identity->function, rule->function))
 		return false;
 
-	/* last, because membership costs a look into the catalog */
-	if (rule->given & GOV_RULE_ROLE)
+	/* a name is judged here, membership is not */
+	return !(rule->given & GOV_RULE_ROLE) || rule->role[0] == '+' ||
+		same_name(facts->role, rule->role);
+}
+
+const char *
+gov_rules_asks_membership(const GovRule *rule)
+{
+	return (rule->given & GOV_RULE_ROLE) && rule->role[0] == '+' ? rule->role + 1 : NULL;
+}
+
+int
+gov_rules_next(const GovPolicy *policy, int from, const GovFacts *facts)
+{
+	for (int i = from; i < policy->nrules; i++)
 	{
-		if (rule->role[0] == '+')
-			return facts->role != NULL && facts->is_member != NULL &&
-				facts->is_member(rule->role + 1, facts->is_member_context);
-		return same_name(facts->role, rule->role);
+		if (rule_matches(&policy->rules[i], facts))
+			return i;
 	}
-	return true;
+	return GOV_NO_RULE;
 }
 
 GovClassification
@@ -126,11 +138,14 @@ gov_rules_classify(const GovPolicy *policy, const GovFacts *facts)
 {
 	GovClassification result = {GOV_DEFAULT_CLASS, GOV_NO_RULE};
 
-	for (int i = 0; i < policy->nrules; i++)
+	for (int i = gov_rules_next(policy, 0, facts); i != GOV_NO_RULE;
+		 i = gov_rules_next(policy, i + 1, facts))
 	{
 		const GovRule *rule = &policy->rules[i];
+		const char *group = gov_rules_asks_membership(rule);
 
-		if (rule_matches(rule, facts))
+		if (group == NULL || (facts->role != NULL && facts->is_member != NULL &&
+							  facts->is_member(group, facts->is_member_context)))
 		{
 			result.class_id = rule->class_id;
 			result.position = rule->position;

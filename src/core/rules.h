@@ -45,6 +45,18 @@ typedef struct GovClassification
 extern GovClassification gov_rules_classify(const GovPolicy *policy, const GovFacts *facts);
 
 /*
+ * The index of the first rule, from this one on, that matches in every column
+ * that can be judged here; GOV_NO_RULE if there is none.  It matches for good
+ * unless gov_rules_asks_membership() of it: then whoever can ask must, and go
+ * on with the next one if the answer is no.  For callers that may not ask
+ * while they hold the rules.
+ */
+extern int	gov_rules_next(const GovPolicy *policy, int from, const GovFacts *facts);
+
+/* The role of which the session must be a member, or NULL. */
+extern const char *gov_rules_asks_membership(const GovRule *rule);
+
+/*
  * SQL's LIKE over bytes, with backslash as its escape character.  Bytes, not
  * characters: at login the encoding of the database is not known yet, and a
  * name must match the same in SQL.

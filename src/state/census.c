@@ -159,15 +159,6 @@ gov_census_read_application_name(const GovSession *session, char *name)
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
 }
 
-bool
-gov_census_class_is_governed(const GovClass *class)
-{
-	return class->used && gov_settings_mode_of(class) != GOV_MODE_OFF &&
-		(class->idle_timeout != GOV_NEVER ||
-		 class->idle_in_transaction_timeout != GOV_NEVER ||
-		 class->max_lifetime != GOV_NEVER);
-}
-
 /* The class of a row, or NULL if it is exempt or its class has just gone. */
 static const GovClass *
 class_of(const GovCensus *census, const GovCensusRow *row)
@@ -298,7 +289,7 @@ gov_census_take(GovCensus *census)
 
 		row->verdict.reason = GOV_REASON_NONE;
 		row->verdict.stale_at = GOV_NEVER;
-		if (class == NULL || !gov_census_class_is_governed(class))
+		if (class == NULL || !gov_policy_class_is_governed(class))
 			continue;
 		census->governed++;
 		row->verdict = gov_staleness_judge(&row->activity, class,

@@ -62,9 +62,6 @@ extern GovCensus *gov_census_create(void);
  */
 extern void gov_census_take(GovCensus *census);
 
-/* Whether sessions of this class can become stale by the thresholds in force. */
-extern bool gov_census_class_is_governed(const GovClass *class);
-
 /* The state a backend reports now.  Takes no lock; activity may be NULL. */
 extern GovActivity gov_census_read_activity(const PgBackendStatus *activity, int pid);
 

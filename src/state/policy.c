@@ -22,6 +22,7 @@
 #include "compat.h"
 
 #include "clock.h"
+#include "settings.h"
 #include "state/policy.h"
 #include "state/shmem.h"
 
@@ -107,6 +108,47 @@ gov_policy_copy_into(GovPolicy *policy)
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_POLICY), LW_SHARED);
 	memcpy(policy, &store->policy, gov_policy_data_size(&store->policy));
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
+}
+
+void
+gov_policy_find_rule(uint64_t *generation, int *next, const GovFacts *facts, GovRuleFound *found)
+{
+	const GovPolicy *policy = &store->policy;
+	int			i;
+
+	found->classification.class_id = GOV_DEFAULT_CLASS;
+	found->classification.position = GOV_NO_RULE;
+	found->group[0] = '\0';
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_POLICY), LW_SHARED);
+	if (*generation != policy->generation)
+	{
+		*generation = policy->generation;
+		*next = 0;
+	}
+	i = gov_rules_next(policy, *next, facts);
+	if (i != GOV_NO_RULE)
+	{
+		const GovRule *rule = &policy->rules[i];
+		const char *group = gov_rules_asks_membership(rule);
+
+		found->classification.class_id = rule->class_id;
+		found->classification.position = rule->position;
+		if (group)
+			strlcpy(found->group, group, sizeof(found->group));
+		*next = i + 1;
+	}
+	found->is_governed = gov_policy_class_is_governed(&policy->classes[found->classification.class_id]);
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
+}
+
+bool
+gov_policy_class_is_governed(const GovClass *class)
+{
+	return class->used && gov_settings_mode_of(class) != GOV_MODE_OFF &&
+		(class->idle_timeout != GOV_NEVER ||
+		 class->idle_in_transaction_timeout != GOV_NEVER ||
+		 class->max_lifetime != GOV_NEVER);
 }
 
 uint64_t

@@ -11,6 +11,7 @@
 #define GOV_POLICY_H
 
 #include "core/policy_data.h"
+#include "core/rules.h"
 
 #define GOV_POLICY_ERROR_SIZE	256
 
@@ -38,6 +39,27 @@ extern void gov_policy_shmem_attach(void *memory, bool is_new);
  * the current memory context.  Takes the policy lock shared.
  */
 extern GovPolicy *gov_policy_copy(void);
+
+/* What a login needs to know of the rule that it has come to. */
+typedef struct GovRuleFound
+{
+	GovClassification classification;	/* the default class if no rule is left */
+	bool		is_governed;	/* gov_policy_class_is_governed() of that class */
+	char		group[GOV_NAME_SIZE];	/* counts only for members of this role; '': for all */
+} GovRuleFound;
+
+/*
+ * Looks, in the policy in force and under its lock, for the next rule that
+ * matches the facts in all but membership.  *generation and *next say where to
+ * go on; both are 0 at first.  If another generation has come into force since,
+ * it begins anew with that.  Copies nothing but the answer, as logins are many
+ * and a policy may be long.  Never errors.
+ */
+extern void gov_policy_find_rule(uint64_t *generation, int *next, const GovFacts *facts,
+								 GovRuleFound *found);
+
+/* Whether sessions of this class can become stale by the thresholds and the mode in force. */
+extern bool gov_policy_class_is_governed(const GovClass *class);
 
 /* Copies the policy in force into memory of the caller's, which is large enough for any. */
 extern void gov_policy_copy_into(GovPolicy *policy);

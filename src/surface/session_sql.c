@@ -85,12 +85,14 @@ reclaim(const GovSession *session, const char *detail)
 	{
 		GovTime		now = gov_clock_now();
 		GovReclaimOutcome outcome;
+		uint64		request;
 
-		if (!gov_reclaim_ask(session->slot, session->generation, GOV_REASON_REQUESTED,
-							 first.state_since, detail, MyLatch))
+		request = gov_reclaim_ask(session->slot, session->generation, GOV_REASON_REQUESTED,
+								  first.state_since, detail, MyLatch);
+		if (request == 0)
 			return true;		/* it has ended by itself */
 
-		outcome = gov_reclaim_await(session->slot, session->generation, give_up - now);
+		outcome = gov_reclaim_await(session->slot, session->generation, request, give_up - now);
 		if (outcome == GOV_RECLAIM_GONE)
 			return gov_reclaim_await_exit(session->pid, give_up);
 		if (outcome == GOV_RECLAIM_PENDING || gov_clock_now() >= give_up)

@@ -196,10 +196,11 @@ sub run
 
 =pod
 
-=item $client->start($sql), $client->finish
+=item $client->start($sql), $client->finish($types)
 
 Sends statements, and reads what comes until the server is ready again (or
-waits for COPY data): the two halves of query().
+waits for COPY data): the two halves of query().  Other types of messages may be
+named to stop at.
 
 =cut
 
@@ -396,7 +397,7 @@ sub works
 
 =pod
 
-=item $client->wait_for($condition, $name)
+=item $client->wait_for($condition)
 
 Asks again and again until an SQL condition is true; false if it does not
 become so.

@@ -1,0 +1,391 @@
+/*-------------------------------------------------------------------------
+ *
+ * hammer.c
+ *		Asks sessions to end at every moment, and proves that nothing that
+ *		began was cut.
+ *
+ * One thread.  The run, top to bottom:
+ *
+ *		set up		schema, role, class						[truth_set_up]
+ *		fire		sessions alternate, askers ask			[session.c, ask_*]
+ *					until enough requests were answered		[on_answers, on_asked]
+ *		quiesce		askers stop, statements are answered	[stop_all]
+ *		compare		what the server counted with what the	[truth_find_out, report]
+ *					clients saw
+ *
+ * IDENTIFICATION
+ *	  bench/hammer/hammer.c
+ *-------------------------------------------------------------------------
+ */
+#include "basics.h"
+#include "link.h"
+#include "options.h"
+#include "querier.h"
+#include "session.h"
+#include "tally.h"
+#include "truth.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROGRESS_EVERY	USEC_PER_S
+#define WATCH_EVERY		(50 * USEC_PER_MS)
+#define PATIENCE		(60 * USEC_PER_S)
+
+/* One who asks sessions to end. */
+typedef struct Asker
+{
+	Querier		querier;
+	char		sql[512];
+	char	   *list;			/* WAY_TERMINATE_LIST: the query that ends those listed, or NULL */
+} Asker;
+
+static Session *sessions;
+static Asker *askers;
+static Querier watcher;
+
+static Answers answers;			/* as the watcher saw them last */
+static int64_t calls;			/* of governor.reclaim() */
+static int64_t calls_true;		/* that returned true */
+static int64_t calls_false;
+static int64_t kills;			/* SIGTERMs that were sent */
+static Usec started;
+
+/* Asking --------------------------------------------------------------- */
+
+static int
+nqueriers(void)
+{
+	return options.way == WAY_NOBODY ? 0 : options.askers;
+}
+
+/* Which sessions are an asker's: a share of them, or all. */
+static void
+write_share(char *into, size_t size, int number)
+{
+	if (options.overlap || options.askers == 1)
+		into[0] = '\0';
+	else
+		snprintf(into, size, " AND pid %% %d = %d", options.askers, number);
+}
+
+static void
+write_query(Asker *asker, int number)
+{
+	char		share[64];
+
+	write_share(share, sizeof(share), number);
+	switch (options.way)
+	{
+		case WAY_RECLAIM:
+			snprintf(asker->sql, sizeof(asker->sql),
+					 "SELECT count(*), count(*) FILTER (WHERE ended)"
+					 " FROM (SELECT governor.reclaim(pid, 'hammer') AS ended FROM governor.sessions"
+					 " WHERE usename = '" LOAD_ROLE "'%s) asked", share);
+			break;
+		case WAY_TERMINATE:
+			snprintf(asker->sql, sizeof(asker->sql),
+					 "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity"
+					 " WHERE usename = '" LOAD_ROLE "' AND state = 'idle'%s", share);
+			break;
+		case WAY_TERMINATE_LIST:
+			snprintf(asker->sql, sizeof(asker->sql),
+					 "SELECT 'list', array_agg(pid) FROM pg_stat_activity"
+					 " WHERE usename = '" LOAD_ROLE "' AND state = 'idle'%s", share);
+			break;
+		case WAY_NOBODY:
+			break;
+	}
+}
+
+static const char *
+next_query(void *owner)
+{
+	Asker	   *asker = owner;
+
+	return asker->list != NULL ? asker->list : asker->sql;
+}
+
+/* A list of idle sessions has come: they are ended by the next query. */
+static void
+take_list(Asker *asker, const PGresult *result)
+{
+	static const char *const format =
+	"SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM unnest('%s'::int[]) pid";
+	const char *pids = PQgetvalue(result, 0, 1);
+	size_t		size = strlen(format) + strlen(pids) + 1;
+
+	if (pids[0] == '\0')
+		return;
+	asker->list = allocate(size, 1);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	snprintf(asker->list, size, format, pids);
+#pragma GCC diagnostic pop
+}
+
+static void
+on_asked(void *owner, const PGresult *result)
+{
+	Asker	   *asker = owner;
+	int64_t		first;
+
+	if (options.way == WAY_TERMINATE_LIST && PQnfields(result) == 2)
+	{
+		take_list(asker, result);
+		return;
+	}
+	first = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+	if (options.way == WAY_RECLAIM)
+	{
+		int64_t		ended = strtoll(PQgetvalue(result, 0, 1), NULL, 10);
+
+		calls += first;
+		calls_true += ended;
+		calls_false += first - ended;
+	}
+	else
+		kills += first;
+	free(asker->list);
+	asker->list = NULL;
+}
+
+static const char *
+next_watch(void *owner)
+{
+	(void) owner;
+	return truth_answers_query();
+}
+
+static void
+on_answers(void *owner, const PGresult *result)
+{
+	(void) owner;
+	if (PQntuples(result) == 1)
+		answers = truth_read_answers(result);
+}
+
+/* The run -------------------------------------------------------------- */
+
+static int64_t
+progress_made(void)
+{
+	return options_governed() ? answers_all(&answers) : kills;
+}
+
+static void
+start_all(void)
+{
+	const char *quiet = "options='-c client_min_messages=error -c log_min_messages=error'";
+	char	   *dsn = allocate(strlen(options.dsn) + strlen(quiet) + 2, 1);
+
+	/* a session that has just gone is worth no warning here */
+	if (strstr(options.dsn, "://") == NULL)
+		sprintf(dsn, "%s %s", options.dsn, quiet);
+	else
+		strcpy(dsn, options.dsn);
+
+	sessions = allocate((size_t) options.sessions, sizeof(Session));
+	askers = allocate((size_t) options.askers, sizeof(Asker));
+	for (int i = 0; i < options.sessions; i++)
+		session_start(&sessions[i], options.load_dsns[i % options.nload_dsns],
+					  options.protocols[i / options.nload_dsns % options.nprotocols]);
+	for (int i = 0; i < nqueriers(); i++)
+	{
+		Asker	   *asker = &askers[i];
+
+		write_query(asker, i);
+		asker->querier.next = next_query;
+		asker->querier.got = on_asked;
+		asker->querier.owner = asker;
+		querier_start(&asker->querier, dsn, "hammer asker");
+	}
+	if (options_governed())
+	{
+		watcher.next = next_watch;
+		watcher.got = on_answers;
+		watcher.pause = WATCH_EVERY;
+		querier_start(&watcher, dsn, "hammer watcher");
+	}
+	free(dsn);
+}
+
+static void
+print_progress(Usec now)
+{
+	fprintf(stderr, "%4.0f s: %" PRId64 " of %ld %s, %" PRIu64 " connections ended, %" PRIu64 " statements answered\n",
+			(double) (now - started) / USEC_PER_S, progress_made(), options.requests,
+			options_governed() ? "requests answered" : "signals sent", tally_ends(),
+			tally.answered[STEP_WORK]);
+}
+
+static void
+fire(void)
+{
+	Usec		next_line;
+
+	started = clock_now();
+	next_line = started + PROGRESS_EVERY;
+	while (progress_made() < options.requests)
+	{
+		Usec		now = clock_now();
+
+		if (now - started >= options.give_up)
+			break;
+		if (options.progress && now >= next_line)
+		{
+			print_progress(now);
+			next_line += PROGRESS_EVERY;
+		}
+		loop_turn();
+	}
+}
+
+static bool
+all_stopped(void)
+{
+	for (int i = 0; i < options.sessions; i++)
+	{
+		if (!session_is_stopped(&sessions[i]))
+			return false;
+	}
+	for (int i = 0; i < nqueriers(); i++)
+	{
+		if (!querier_is_stopped(&askers[i].querier))
+			return false;
+	}
+	return !options_governed() || querier_is_stopped(&watcher);
+}
+
+static void
+stop_all(void)
+{
+	Usec		give_up = clock_now() + PATIENCE;
+
+	for (int i = 0; i < nqueriers(); i++)
+		querier_stop(&askers[i].querier);
+	for (int i = 0; i < options.sessions; i++)
+		session_stop(&sessions[i]);
+	if (options_governed())
+		querier_stop(&watcher);
+	while (!all_stopped())
+	{
+		if (clock_now() >= give_up)
+			die("a statement was never answered, and its connection has not ended");
+		loop_turn();
+	}
+}
+
+/* The report ------------------------------------------------------------ */
+
+static void
+line(const char *what, int64_t number)
+{
+	printf("%-36s %10" PRId64 "\n", what, number);
+}
+
+static void
+print_settings(void)
+{
+	printf("%d sessions, rests up to %.3g ms, %d %% transactions, %d %% long statements; sent",
+		   options.sessions, (double) options.rest / USEC_PER_MS,
+		   options.transactions, options.long_statements);
+	for (int i = 0; i < options.nprotocols; i++)
+		printf("%s %s", i > 0 ? "," : "", protocol_name(options.protocols[i]));
+	printf("\nasked by: %s", way_name(options.way));
+	if (nqueriers() > 0)
+		printf(", %d askers%s", options.askers, options.overlap ? ", all ask all" : "");
+	if (options.idle_timeout > 0)
+		printf("; idle_timeout %.3g ms", (double) options.idle_timeout / USEC_PER_MS);
+	if (options.idle_in_transaction_timeout > 0)
+		printf("; idle_in_transaction_timeout %.3g ms",
+			   (double) options.idle_in_transaction_timeout / USEC_PER_MS);
+	printf("\n\n");
+}
+
+static bool
+report(const Truth *truth, Usec elapsed)
+{
+	uint64_t	unanswered = tally.sent[STEP_WORK] - tally.answered[STEP_WORK];
+	int64_t		cut = truth->began - truth->finished;
+	int64_t		lost = truth->began - (int64_t) tally.answered[STEP_WORK];
+	int64_t		commits = truth->kept - (int64_t) tally.answered[STEP_COMMIT];
+	bool		clean = cut == 0 && lost == 0 && commits == 0 && tally.errors == 0 &&
+		tally.ends[PLACE_BEFORE_SYNC] == 0;
+
+	print_settings();
+	if (options_governed())
+	{
+		line("requests answered", answers_all(&answers));
+		line("  declined", answers.declined);
+		line("  ended at rest, requested", answers.requested);
+		line("  ended at rest, idle_timeout", answers.idle);
+		line("  ended idle in transaction", answers.idle_in_transaction);
+	}
+	else
+		line("signals sent", kills);
+	if (options.way == WAY_RECLAIM)
+	{
+		line("governor.reclaim() called", calls);
+		line("  returned true", calls_true);
+		line("  returned false", calls_false);
+	}
+	printf("%-36s %10.1f\n\n", "seconds", (double) elapsed / USEC_PER_S);
+
+	line("logins over a unix socket", (int64_t) (tally.logins - tally.logins_tcp));
+	line("logins over TCP", (int64_t) tally.logins_tcp);
+	line("failed logins", (int64_t) tally.failed_logins);
+	line("connections ended, client's view", (int64_t) tally_ends());
+	tally_print_ends();
+
+	printf("\n");
+	line("counted statements sent", (int64_t) tally.sent[STEP_WORK]);
+	line("  answered", (int64_t) tally.answered[STEP_WORK]);
+	line("  unanswered, connection ended", (int64_t) unanswered);
+	line("began", truth->began);
+	line("finished", truth->finished);
+	line("began and did not finish", cut);
+	line("began and were not answered", lost);
+	line("COMMITs answered", (int64_t) tally.answered[STEP_COMMIT]);
+	line("committed", truth->kept);
+	line("failed statements", (int64_t) tally.errors);
+
+	if (!options_governed() && tally_ends() > 0)
+		printf("%-36s %10.1f %%\n", "ended connections that were cut", 100.0 * (double) cut / (double) tally_ends());
+	printf("\n%s\n", clean ? "clean: whatever began was finished and answered" : "NOT CLEAN");
+	return clean;
+}
+
+int
+main(int argc, char **argv)
+{
+	Truth		truth;
+	Usec		elapsed;
+	bool		clean;
+	bool		enough;
+
+	options_parse(argc, argv);
+	chance_seed(options.seed);
+	truth_set_up(options.dsn);
+	start_all();
+	fire();
+	elapsed = clock_now() - started;
+	stop_all();
+	truth = truth_find_out(&answers);
+	enough = progress_made() >= options.requests;
+	clean = report(&truth, elapsed);
+	if (!enough)
+		printf("gave up after %.0f s: not enough requests were answered\n",
+			   (double) elapsed / USEC_PER_S);
+	truth_clean_up();
+	free(sessions);
+	free(askers);
+
+	if (!options.expect_clean)
+		return enough ? EXIT_SUCCESS : EXIT_NOT_SHOWN;
+	if (options_governed() && answers_ended(&answers) == 0)
+		printf("nobody was ended\n");
+	return clean && enough && tally_ends() > 0 ? EXIT_SUCCESS : EXIT_NOT_SHOWN;
+}
