@@ -113,9 +113,12 @@ SELECT class, rule FROM governor.classify(NULL, NULL, 'faas:lambda:checkout', NU
 DROP EXTENSION pg_governor;
 CREATE EXTENSION pg_governor SCHEMA public;
 CREATE SCHEMA governor;
+\set SHOW_CONTEXT never
 CREATE EXTENSION pg_governor;
+\set SHOW_CONTEXT errors
 DROP SCHEMA governor;
-SET standard_conforming_strings = off;
+-- where it still can be switched off
+DO $$ BEGIN SET standard_conforming_strings = off; EXCEPTION WHEN OTHERS THEN NULL; END $$;
 CREATE EXTENSION pg_governor;
 RESET standard_conforming_strings;
 
