@@ -125,7 +125,7 @@ gov_classify(const GovPolicy *policy, const GovSessionFacts *facts)
 
 bool
 gov_classify_without_catalog(const GovSessionFacts *facts, uint64_t *generation,
-							 bool *is_governed, GovClassification *classification)
+							 bool *may_become_stale, GovClassification *classification)
 {
 	GovFacts	view = as_rules_see(facts);
 	GovRuleFound found;
@@ -133,13 +133,13 @@ gov_classify_without_catalog(const GovSessionFacts *facts, uint64_t *generation,
 
 	*generation = 0;
 	gov_policy_find_rule(generation, &next, &view, &found);
-	*is_governed = found.is_governed;
+	*may_become_stale = found.may_become_stale;
 	*classification = found.classification;
 	return found.group[0] == '\0';
 }
 
 GovClassification
-gov_classify_by_policy_in_force(const GovSessionFacts *facts, uint64_t *generation, bool *is_governed)
+gov_classify_by_policy_in_force(const GovSessionFacts *facts, uint64_t *generation, bool *may_become_stale)
 {
 	GovFacts	view = as_rules_see(facts);
 	GovRuleFound found;
@@ -152,6 +152,6 @@ gov_classify_by_policy_in_force(const GovSessionFacts *facts, uint64_t *generati
 		gov_policy_find_rule(generation, &next, &view, &found);
 	} while (found.group[0] != '\0' && !is_member(found.group, (void *) facts));
 
-	*is_governed = found.is_governed;
+	*may_become_stale = found.may_become_stale;
 	return found.classification;
 }

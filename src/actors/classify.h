@@ -39,13 +39,14 @@ extern GovClassification gov_classify(const GovPolicy *policy, const GovSessionF
 
 /*
  * The same by the policy in force, without a copy of it; *generation says
- * which one that was, and *is_governed whether sessions of the class can
- * become stale.  gov_classify_without_catalog() never errors, and returns false
+ * which one that was, and *may_become_stale whether the class's own mode and
+ * thresholds can make its sessions so; governor.mode, of which a process that is
+ * logging in may have an old copy, is for the governor to judge.  gov_classify_without_catalog() never errors, and returns false
  * if it would have to ask for membership.
  */
 extern bool gov_classify_without_catalog(const GovSessionFacts *facts, uint64_t *generation,
-										 bool *is_governed, GovClassification *classification);
+										 bool *may_become_stale, GovClassification *classification);
 extern GovClassification gov_classify_by_policy_in_force(const GovSessionFacts *facts,
-														 uint64_t *generation, bool *is_governed);
+														 uint64_t *generation, bool *may_become_stale);
 
 #endif							/* GOV_CLASSIFY_H */

@@ -77,6 +77,7 @@ static struct
 	uint64		covers;			/* all requests up to this one */
 	GovTime		retry_at;		/* a load that failed is tried again; GOV_NEVER: none did */
 	GovTime		retry_pause;
+	bool		database_missing;	/* the last load found no policy database */
 	GovTime		compare_at;
 	bool		was_recovering;
 } load;
@@ -239,6 +240,7 @@ start_load(GovTime now)
 {
 	bool		exists;
 
+	gov_policy_begin_load();
 	load.covers = gov_policy_last_request();
 	load.compare_at = now + COMPARE_EVERY;
 
@@ -247,6 +249,7 @@ start_load(GovTime now)
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(round_context);
 
+	load.database_missing = !exists;
 	if (!exists)
 	{
 		publish_empty_policy();
@@ -261,7 +264,7 @@ start_load(GovTime now)
 	if (load.loader != NULL)
 		return true;
 
-	if (load.retry_at == GOV_NEVER)
+	if (load.retry_pause == RETRY_AFTER)
 		ereport(LOG,
 				(errmsg("pg_governor could not start its policy loader: no free background worker slot"),
 				 errhint("It tries again.  Consider raising \"max_worker_processes\".")));
@@ -284,16 +287,14 @@ finish_load(GovTime now)
 
 	if (ok)
 	{
-		load.retry_at = GOV_NEVER;
+		/* no trigger tells that a database has come: look for it now and then */
+		load.retry_at = load.database_missing ? now + LONGEST_RETRY : GOV_NEVER;
 		load.retry_pause = RETRY_AFTER;
 	}
 	else
 	{
-		GovPolicyInfo info;
-
 		/* a loader that was ended, or could not connect, had no time to say why */
-		gov_policy_info(&info);
-		if (info.error[0] == '\0')
+		if (!gov_policy_failure_is_reported())
 			gov_policy_report(load.covers, false, "the policy loader ended early; the server log says why");
 		load.retry_at = now + load.retry_pause;
 		load.retry_pause = Min(load.retry_pause * 2, LONGEST_RETRY);
@@ -375,7 +376,7 @@ nap(void)
 {
 	static uint32 wait_event = 0;
 	GovTime		now = gov_clock_now();
-	GovTime		wake_at = Min(next_sweep, load.retry_at);
+	GovTime		wake_at = next_sweep;
 	int			events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
 
 	if (next_sweep == GOV_NEVER)
@@ -385,6 +386,10 @@ nap(void)
 		if (gov_sweep_has_work(sweep))
 			SetLatch(MyLatch);
 	}
+
+	/* while a loader runs, its end wakes us; a retry has nothing to do before */
+	if (load.loader == NULL)
+		wake_at = Min(wake_at, load.retry_at);
 
 	/* no trigger tells a standby that the tables have changed, and nobody that it was promoted */
 	if (load.was_recovering)
@@ -423,7 +428,8 @@ do_round(void)
 		next_sweep = 0;
 
 	now = gov_clock_now();
-	if (now < last_sweep)
+	if (now < last_sweep ||
+		(load.retry_at != GOV_NEVER && load.retry_at > now + LONGEST_RETRY))
 		forget_deadlines(now);
 	if (tend_policy(now))
 		next_sweep = 0;

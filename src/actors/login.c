@@ -59,7 +59,7 @@ exemption_of(const GovSessionFacts *facts)
  * it can be classified, and one line says why.
  */
 static void
-classify_with_catalog(const GovSessionFacts *facts, uint64_t *generation, bool *is_governed,
+classify_with_catalog(const GovSessionFacts *facts, uint64_t *generation, bool *may_become_stale,
 					  GovClassification *classification)
 {
 	MemoryContext caller = CurrentMemoryContext;
@@ -70,7 +70,7 @@ classify_with_catalog(const GovSessionFacts *facts, uint64_t *generation, bool *
 	MemoryContextSwitchTo(caller);
 	PG_TRY();
 	{
-		*classification = gov_classify_by_policy_in_force(facts, generation, is_governed);
+		*classification = gov_classify_by_policy_in_force(facts, generation, may_become_stale);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -89,7 +89,7 @@ classify_with_catalog(const GovSessionFacts *facts, uint64_t *generation, bool *
 		classification->class_id = GOV_DEFAULT_CLASS;
 		classification->position = GOV_NO_RULE;
 		*generation = gov_policy_generation();
-		*is_governed = false;
+		*may_become_stale = true;	/* perhaps: the governor will see */
 		if (gov_policy_first_complaint())
 			ereport(LOG,
 					(errmsg("pg_governor could not classify a login: %s", error->message),
@@ -109,7 +109,7 @@ register_session(Port *port)
 	GovExemption exemption;
 	GovClassification classification = {GOV_NO_CLASS, GOV_NO_RULE};
 	uint64_t	generation;
-	bool		is_governed = false;
+	bool		may_become_stale = false;
 
 	gov_classify_facts(&facts, port);
 
@@ -123,14 +123,14 @@ register_session(Port *port)
 	{
 		generation = gov_policy_generation();
 		if (exemption == GOV_EXEMPT_NOT &&
-			!gov_classify_without_catalog(&facts, &generation, &is_governed, &classification))
-			classify_with_catalog(&facts, &generation, &is_governed, &classification);
+			!gov_classify_without_catalog(&facts, &generation, &may_become_stale, &classification))
+			classify_with_catalog(&facts, &generation, &may_become_stale, &classification);
 	} while (!gov_registry_claim(&facts, exemption, classification.class_id,
 								 classification.position, generation, gov_victim_on_exit));
 
 	if (exemption == GOV_EXEMPT_NOT)
 		gov_ledger_count_admitted(classification.class_id);
-	if (is_governed)
+	if (may_become_stale)
 		gov_pulse_wake_if_dormant();
 	if (exemption != GOV_EXEMPT_REPLICATION)
 		gov_victim_prepare();

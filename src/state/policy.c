@@ -36,6 +36,7 @@ typedef struct GovPolicyStore
 	pg_atomic_uint64 finished;	/* all up to here are finished */
 	pg_atomic_uint64 failed;	/* the last one that failed */
 	pg_atomic_uint64 loaded;	/* the last one covered by a load that succeeded */
+	pg_atomic_uint32 failure_reported;	/* the load begun last has failed and said why */
 	pg_atomic_uint64 complained_of; /* the last generation that there was a complaint about */
 	ConditionVariable load_finished;
 
@@ -66,6 +67,7 @@ gov_policy_shmem_attach(void *memory, bool is_new)
 	pg_atomic_init_u64(&store->finished, 0);
 	pg_atomic_init_u64(&store->failed, 0);
 	pg_atomic_init_u64(&store->loaded, 0);
+	pg_atomic_init_u32(&store->failure_reported, 0);
 	pg_atomic_init_u64(&store->complained_of, 0);
 	ConditionVariableInit(&store->load_finished);
 	store->published_for = 0;
@@ -110,6 +112,22 @@ gov_policy_copy_into(GovPolicy *policy)
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
 }
 
+/* By its own mode and thresholds. */
+static bool
+can_make_stale(const GovClass *class)
+{
+	return class->used && class->mode != GOV_MODE_OFF &&
+		(class->idle_timeout != GOV_NEVER ||
+		 class->idle_in_transaction_timeout != GOV_NEVER ||
+		 class->max_lifetime != GOV_NEVER);
+}
+
+bool
+gov_policy_class_is_governed(const GovClass *class)
+{
+	return can_make_stale(class) && gov_settings_mode_of(class) != GOV_MODE_OFF;
+}
+
 void
 gov_policy_find_rule(uint64_t *generation, int *next, const GovFacts *facts, GovRuleFound *found)
 {
@@ -138,17 +156,8 @@ gov_policy_find_rule(uint64_t *generation, int *next, const GovFacts *facts, Gov
 			strlcpy(found->group, group, sizeof(found->group));
 		*next = i + 1;
 	}
-	found->is_governed = gov_policy_class_is_governed(&policy->classes[found->classification.class_id]);
+	found->may_become_stale = can_make_stale(&policy->classes[found->classification.class_id]);
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
-}
-
-bool
-gov_policy_class_is_governed(const GovClass *class)
-{
-	return class->used && gov_settings_mode_of(class) != GOV_MODE_OFF &&
-		(class->idle_timeout != GOV_NEVER ||
-		 class->idle_in_transaction_timeout != GOV_NEVER ||
-		 class->max_lifetime != GOV_NEVER);
 }
 
 uint64_t
@@ -265,8 +274,22 @@ gov_policy_report(uint64_t request, bool loaded, const char *error)
 		strlcpy(store->error, error, sizeof(store->error));
 		if (loaded)
 			pg_atomic_write_u64(&store->loaded, request);
+		else
+			pg_atomic_write_u32(&store->failure_reported, 1);
 	}
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
+}
+
+void
+gov_policy_begin_load(void)
+{
+	pg_atomic_write_u32(&store->failure_reported, 0);
+}
+
+bool
+gov_policy_failure_is_reported(void)
+{
+	return pg_atomic_read_u32(&store->failure_reported) != 0;
 }
 
 bool

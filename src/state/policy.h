@@ -44,7 +44,7 @@ extern GovPolicy *gov_policy_copy(void);
 typedef struct GovRuleFound
 {
 	GovClassification classification;	/* the default class if no rule is left */
-	bool		is_governed;	/* gov_policy_class_is_governed() of that class */
+	bool		may_become_stale;	/* by the class's own mode and thresholds */
 	char		group[GOV_NAME_SIZE];	/* counts only for members of this role; '': for all */
 } GovRuleFound;
 
@@ -88,6 +88,12 @@ extern bool gov_policy_publish(GovPolicy *policy, uint64_t request, void (*reset
  * policy in force covers a later request.
  */
 extern void gov_policy_report(uint64_t request, bool loaded, const char *error);
+
+/* Begins a load: forgets whether an earlier one for the same request has failed. */
+extern void gov_policy_begin_load(void);
+
+/* Whether the load that was begun last has said that it failed, and why. */
+extern bool gov_policy_failure_is_reported(void);
 
 /*
  * Whether this is the first complaint about classifying by the policy in

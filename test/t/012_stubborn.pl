@@ -47,12 +47,24 @@ ok($admin->wait_for("SELECT policy_error IS NULL FROM governor.status"), 'the lo
 is($admin->value("SELECT rule FROM governor.classify(NULL, NULL, 'serverless_client', NULL)") // 'none',
 	'none', 'and the edit is in force');
 
-# A loader does not wait for ever.
-my $position = log_position($node);
+# A loader does not wait for ever, and while a load is tried again nobody spins.
+sub cpu_ticks
+{
+	my ($pid) = $admin->value('SELECT governor_pid FROM governor.status');
+	my @fields = split ' ', slurp_file("/proc/$pid/stat") =~ s/^.*\)//sr;
+
+	return $fields[11] + $fields[12];
+}
+
 $locker->run('BEGIN', 'LOCK governor.classes IN ACCESS EXCLUSIVE MODE');
 $admin->query('SELECT governor.reload()');
 is_error($admin, '55000', 'reload() fails while a table stays locked');
 like($admin->error->{D}, qr/^The error was: canceling statement due to lock timeout\.$/, 'and says why');
+ok($admin->wait_for("SELECT count(*) = 1 $loader"), 'the load is tried again');
+my $ticks = cpu_ticks();
+my $began = $admin->value("SELECT backend_start $loader");
+ok($admin->wait_for("SELECT clock_timestamp() - '$began'::timestamptz > '2 s'"), 'and waits');
+cmp_ok(cpu_ticks() - $ticks, '<', 100, 'while the governor sleeps');
 $locker->run('ROLLBACK');
 cmp_ok($admin->value('SELECT governor.reload()'), '>', 0, 'afterwards it works');
 
