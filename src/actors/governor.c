@@ -220,10 +220,6 @@ reclassify_all(void)
 
 		if (!gov_registry_read(i, &session) || session.exemption != GOV_EXEMPT_NOT)
 			continue;
-
-		/* an error at login left its role unknown; it may even be a superuser's */
-		if (!OidIsValid(session.facts.role_oid))
-			continue;
 		now = classify_again(policy, &session);
 		if (now.class_id != session.class_id || now.position != session.rule)
 			gov_registry_move(i, session.generation, now.class_id, now.position);
@@ -367,7 +363,6 @@ look(GovTime now)
 	}
 	else
 		next_sweep = GOV_NEVER;
-
 }
 
 /* Sleeps until the next deadline; without one if there is nothing to look at. */

@@ -34,8 +34,7 @@ check_right(const GovSession *session)
 {
 	Oid			owner = session->facts.role_oid;
 
-	/* a role that could not be looked up at login may be a superuser's */
-	if ((!OidIsValid(owner) || superuser_arg(owner)) && !superuser())
+	if (superuser_arg(owner) && !superuser())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to reclaim a session"),
