@@ -71,6 +71,11 @@ CREATE TABLE governor.classes (
 		CHECK (max_lifetime > '0' AND max_lifetime <= '10000 days'
 			   AND extract(month FROM max_lifetime) = 0 AND extract(year FROM max_lifetime) = 0),
 
+	CONSTRAINT "transaction_timeout: positive, finite, without months"
+		CHECK (transaction_timeout > '0' AND transaction_timeout <= '10000 days'
+			   AND extract(month FROM transaction_timeout) = 0
+			   AND extract(year FROM transaction_timeout) = 0),
+
 	CONSTRAINT "reserved_sessions: not in this version"
 		CHECK (reserved_sessions = 0 OR name = 'default' AND reserved_sessions = 5),
 	CONSTRAINT "queue_limit: not in this version"
@@ -88,8 +93,6 @@ CREATE TABLE governor.classes (
 		CHECK (gate_timeout IN ('0', '5 s')),
 	CONSTRAINT "idle_blocker_timeout: not in this version"
 		CHECK (idle_blocker_timeout IN ('0', '2 s')),
-	CONSTRAINT "transaction_timeout: not in this version"
-		CHECK (transaction_timeout = '0'),
 	CONSTRAINT "unresponsive_timeout: not in this version"
 		CHECK (unresponsive_timeout IN ('0', '20 s')),
 	CONSTRAINT "sessions_per_instance: not in this version"
@@ -117,7 +120,7 @@ COMMENT ON COLUMN governor.classes.idle_timeout IS 'Ends sessions that rested th
 COMMENT ON COLUMN governor.classes.idle_timeout_floor IS 'What idle_timeout shrinks to under full pressure; NULL: it does not shrink';
 COMMENT ON COLUMN governor.classes.idle_in_transaction_timeout IS 'Ends sessions that did nothing inside a transaction this long; NULL: never';
 COMMENT ON COLUMN governor.classes.idle_blocker_timeout IS 'Not in this version: the same while others wait for its locks';
-COMMENT ON COLUMN governor.classes.transaction_timeout IS 'Not in this version: ends transactions that run this long';
+COMMENT ON COLUMN governor.classes.transaction_timeout IS 'Cancels, then ends, transactions that run this long; NULL: never';
 COMMENT ON COLUMN governor.classes.max_lifetime IS 'Ends sessions of this age once they rest; NULL: never';
 COMMENT ON COLUMN governor.classes.unresponsive_timeout IS 'Not in this version: ends sessions whose peer is silent this long';
 COMMENT ON COLUMN governor.classes.sessions_per_instance IS 'Not in this version: sessions that one function instance may hold';
@@ -265,6 +268,14 @@ CREATE FUNCTION governor.reclaim(pid integer, detail text) RETURNS boolean
 COMMENT ON FUNCTION governor.reclaim(integer, text) IS
 	'Ends a session if it rests; true if it has ended within a second. Needs the rights of pg_terminate_backend()';
 
+CREATE FUNCTION governor.register(
+	platform text, function text, version text DEFAULT NULL, instance text DEFAULT NULL,
+	lease interval DEFAULT NULL) RETURNS text
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'gov_register_0_1';
+COMMENT ON FUNCTION governor.register(text, text, text, text, interval) IS
+	'Says which function this session belongs to, once; returns the class it is in then. A lease is refused in this version';
+
 CREATE FUNCTION governor.sessions(
 	OUT pid integer, OUT datname name, OUT usename name, OUT application_name text,
 	OUT client_addr inet, OUT client_port integer, OUT class text, OUT rule integer,
@@ -272,7 +283,7 @@ CREATE FUNCTION governor.sessions(
 	OUT backend_start timestamptz, OUT state text, OUT state_since timestamptz,
 	OUT idle_for interval, OUT transaction_for interval, OUT waiting text, OUT peer text,
 	OUT verdict text, OUT stale_at timestamptz, OUT lease_until timestamptz,
-	OUT blocks integer, OUT snapshot_age integer)
+	OUT blocks integer, OUT snapshot_age integer, OUT verdict_detail text)
 	RETURNS SETOF record
 	LANGUAGE c VOLATILE STRICT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'gov_sessions_0_1';
@@ -292,8 +303,9 @@ CREATE FUNCTION governor.stat_classes(
 	OUT class text, OUT admitted bigint, OUT evicted bigint, OUT queued bigint,
 	OUT queue_time interval, OUT refused bigint, OUT reclaimed bigint,
 	OUT reclaimed_idle bigint, OUT reclaimed_idle_in_transaction bigint,
-	OUT reclaimed_lifetime bigint, OUT reclaimed_requested bigint,
-	OUT would_reclaim bigint, OUT declined bigint, OUT regrets bigint,
+	OUT reclaimed_lifetime bigint, OUT reclaimed_transaction_timeout bigint,
+	OUT reclaimed_requested bigint, OUT cancelled bigint, OUT would_reclaim bigint,
+	OUT declined bigint, OUT regrets bigint,
 	OUT gate_waits bigint, OUT gate_time interval, OUT gate_passes bigint,
 	OUT stats_reset timestamptz)
 	RETURNS SETOF record
@@ -329,18 +341,19 @@ CREATE VIEW governor.sessions AS
 	SELECT pid, datname, usename, application_name, client_addr, client_port, class, rule,
 		   platform, function, version, instance, backend_start, state, state_since,
 		   idle_for, transaction_for, waiting, peer, verdict, stale_at, lease_until,
-		   blocks, snapshot_age
+		   blocks, snapshot_age, verdict_detail
 	FROM governor.sessions();
 COMMENT ON VIEW governor.sessions IS 'Every client session, its class, and the verdict on it';
 COMMENT ON COLUMN governor.sessions.class IS 'NULL for superusers and replication, which are exempt';
 COMMENT ON COLUMN governor.sessions.rule IS 'Position of the rule that matched; NULL: none';
 COMMENT ON COLUMN governor.sessions.waiting IS 'NULL: nothing waits in this version';
 COMMENT ON COLUMN governor.sessions.peer IS 'local (a unix socket) or unknown';
-COMMENT ON COLUMN governor.sessions.verdict IS 'keep, exempt, or the reason for which the session should end now';
+COMMENT ON COLUMN governor.sessions.verdict IS 'keep, exempt, listening, advisory_lock, or the reason for which the session should end now';
 COMMENT ON COLUMN governor.sessions.stale_at IS 'When the session should end if it stays as it is; NULL: never';
 COMMENT ON COLUMN governor.sessions.lease_until IS 'NULL: there are no leases in this version';
 COMMENT ON COLUMN governor.sessions.blocks IS 'NULL in this version';
 COMMENT ON COLUMN governor.sessions.snapshot_age IS 'NULL in this version';
+COMMENT ON COLUMN governor.sessions.verdict_detail IS 'Why the session is exempt or kept; NULL: it has not reached a threshold';
 
 CREATE VIEW governor.admission AS
 	SELECT class, mode, max_sessions, sessions, active, idle, queued, gate_waiting, headroom,
@@ -354,10 +367,11 @@ COMMENT ON COLUMN governor.admission.decision IS 'What a newcomer would meet; al
 
 CREATE VIEW governor.stat_classes AS
 	SELECT class, admitted, evicted, queued, queue_time, refused, reclaimed, reclaimed_idle,
-		   reclaimed_idle_in_transaction, reclaimed_lifetime, reclaimed_requested,
-		   would_reclaim, declined, regrets, gate_waits, gate_time, gate_passes, stats_reset
+		   reclaimed_idle_in_transaction, reclaimed_lifetime, reclaimed_transaction_timeout,
+		   reclaimed_requested, cancelled, would_reclaim, declined, regrets, gate_waits, gate_time, gate_passes, stats_reset
 	FROM governor.stat_classes();
 COMMENT ON VIEW governor.stat_classes IS 'What was decided in each class since stats_reset';
+COMMENT ON COLUMN governor.stat_classes.cancelled IS 'Statements that transaction_timeout told to stop; their sessions went on';
 COMMENT ON COLUMN governor.stat_classes.would_reclaim IS 'Sessions that enforce would have ended, counted in observe';
 COMMENT ON COLUMN governor.stat_classes.declined IS 'Requests to end that a session declined, because it was no longer at rest';
 

@@ -59,6 +59,10 @@ UPDATE governor.classes SET idle_in_transaction_timeout = '-1 s' WHERE name = 'f
 UPDATE governor.classes SET idle_in_transaction_timeout = '0' WHERE name = 'function';
 UPDATE governor.classes SET idle_in_transaction_timeout = '1 month' WHERE name = 'function';
 UPDATE governor.classes SET idle_in_transaction_timeout = :'infinity' WHERE name = 'function';
+UPDATE governor.classes SET transaction_timeout = '-1 s' WHERE name = 'function';
+UPDATE governor.classes SET transaction_timeout = '0' WHERE name = 'function';
+UPDATE governor.classes SET transaction_timeout = '1 month' WHERE name = 'function';
+UPDATE governor.classes SET transaction_timeout = :'infinity' WHERE name = 'function';
 UPDATE governor.classes SET max_lifetime = '-1 s' WHERE name = 'function';
 UPDATE governor.classes SET max_lifetime = '0' WHERE name = 'function';
 UPDATE governor.classes SET max_lifetime = '1 month' WHERE name = 'function';

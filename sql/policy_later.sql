@@ -21,7 +21,6 @@ UPDATE governor.classes SET max_active = 1 WHERE name = 'function';
 UPDATE governor.classes SET max_active = -1 WHERE name = 'function';
 UPDATE governor.classes SET gate_timeout = '1 s' WHERE name = 'function';
 UPDATE governor.classes SET idle_blocker_timeout = '3 s' WHERE name = 'function';
-UPDATE governor.classes SET transaction_timeout = '1 min' WHERE name = 'function';
 UPDATE governor.classes SET unresponsive_timeout = '10 s' WHERE name = 'function';
 UPDATE governor.classes SET sessions_per_instance = 1 WHERE name = 'function';
 UPDATE governor.classes SET paused = true WHERE name = 'function';
@@ -44,9 +43,9 @@ UPDATE governor.classes SET paused = NULL WHERE name = 'function';
 -- Accepted: nothing at all, and what is shipped.
 BEGIN;
 UPDATE governor.classes SET reserved_sessions = 0, queue_limit = 0, queue_timeout = '0', connect_rate = NULL,
-	evict_after = NULL, max_active = NULL, gate_timeout = '0', idle_blocker_timeout = NULL, transaction_timeout = NULL,
+	evict_after = NULL, max_active = NULL, gate_timeout = '0', idle_blocker_timeout = NULL,
 	unresponsive_timeout = NULL, sessions_per_instance = NULL, paused = false, breaker = NULL, settings = NULL;
-UPDATE governor.classes SET evict_after = '0', max_active = 0, idle_blocker_timeout = '0', transaction_timeout = '0',
+UPDATE governor.classes SET evict_after = '0', max_active = 0, idle_blocker_timeout = '0',
 	unresponsive_timeout = '0', sessions_per_instance = 0;
 UPDATE governor.classes SET reserved_sessions = 5 WHERE name = 'default';
 -- the pace that another machine's size gave it, as a dump brings it

@@ -48,7 +48,7 @@ SELECT stats_reset AS reset_at FROM governor.status \gset
 SELECT wait_for('(SELECT count(*) = 1 FROM governor.sessions)');
 :session
 :admission
--- a name that is given later is shown; the class came with the login
+-- a name that is given later is shown, and moves a session that has no identity
 SET application_name = 'roomy';
 SELECT application_name, class, rule FROM governor.sessions WHERE pid = pg_backend_pid();
 RESET application_name;

@@ -43,6 +43,7 @@
 #include "libpq/libpq-be.h"
 #include "miscadmin.h"
 #include "postmaster/postmaster.h"
+#include "storage/lock.h"
 #include "storage/proc.h"
 #include "utils/backend_status.h"
 #include "utils/palloc.h"
@@ -56,6 +57,13 @@
 #define gov_my_proc_number()	((int) MyProcNumber)
 #else
 #define gov_my_proc_number()	(MyProc->pgprocno)
+#endif
+
+/* 17 has a transaction_timeout of its own, and the code for it. */
+#if PG_VERSION_NUM >= 170000
+#define GOV_ERRCODE_TRANSACTION_TIMEOUT		ERRCODE_TRANSACTION_TIMEOUT
+#else
+#define GOV_ERRCODE_TRANSACTION_TIMEOUT		MAKE_SQLSTATE('2', '5', 'P', '0', '4')
 #endif
 
 /* 18 lets a library say its name and version to pg_get_loaded_modules(). */
@@ -109,6 +117,54 @@ gov_clean_ascii(const char *text)
 	pg_clean_ascii(copy);
 	return copy;
 #endif
+}
+
+/*
+ * The transaction that a process is in, by its number within the process; 0:
+ * none.  17 put it into a struct with the process number.
+ */
+static inline LocalTransactionId
+gov_proc_transaction(int proc_number)
+{
+	const volatile PGPROC *proc = &ProcGlobal->allProcs[proc_number];
+
+#if PG_VERSION_NUM >= 170000
+	return proc->vxid.lxid;
+#else
+	return proc->lxid;
+#endif
+}
+
+/*
+ * Whether a process holds a lock of this type in this partition of the lock
+ * table.  Caller holds the partition's lock.  16 replaced SHM_QUEUE by dlist.
+ */
+static inline bool
+gov_proc_holds_lock(int proc_number, int partition, LockTagType type)
+{
+#if PG_VERSION_NUM >= 160000
+	dlist_head *held = &ProcGlobal->allProcs[proc_number].myProcLocks[partition];
+	dlist_iter	position;
+
+	dlist_foreach(position, held)
+	{
+		const PROCLOCK *lock = dlist_container(PROCLOCK, procLink, position.cur);
+
+		if (lock->holdMask != 0 && lock->tag.myLock->tag.locktag_type == type)
+			return true;
+	}
+#else
+	SHM_QUEUE  *held = &ProcGlobal->allProcs[proc_number].myProcLocks[partition];
+	PROCLOCK   *lock = (PROCLOCK *) SHMQueueNext(held, held, offsetof(PROCLOCK, procLink));
+
+	for (; lock != NULL;
+		 lock = (PROCLOCK *) SHMQueueNext(held, &lock->procLink, offsetof(PROCLOCK, procLink)))
+	{
+		if (lock->holdMask != 0 && lock->tag.myLock->tag.locktag_type == type)
+			return true;
+	}
+#endif
+	return false;
 }
 
 /* Whether bytes of the client's next message were already read from the socket. */

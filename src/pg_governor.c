@@ -34,6 +34,7 @@
 #include "actors/governor.h"
 #include "actors/login.h"
 #include "actors/victim.h"
+#include "actors/work.h"
 #include "settings.h"
 #include "state/shmem.h"
 
@@ -59,5 +60,6 @@ _PG_init(void)
 	gov_shmem_install();
 	gov_login_install();
 	gov_victim_install();
+	gov_work_install();
 	gov_governor_install();
 }

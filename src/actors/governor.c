@@ -8,6 +8,8 @@
  *		settings	read again after a reload				[obey_reload]
  *		policy		loader started and collected, living	[tend_policy]
  *					sessions moved into their class
+ *		names		that came after the login and need		[move_renamed]
+ *					the catalog
  *		sweep		if a deadline or the longest nap is over	[look]
  *		sleep		until the next deadline, or without one	[nap]
  *
@@ -29,6 +31,7 @@
 #include "actors/classify.h"
 #include "actors/governor.h"
 #include "actors/policy_loader.h"
+#include "actors/rename.h"
 #include "actors/sweep.h"
 #include "clock.h"
 #include "settings.h"
@@ -348,6 +351,20 @@ tend_policy(GovTime now)
 	return classified_by != classified_before;
 }
 
+/* Moves the sessions that have left their new name to us. */
+static void
+move_renamed(void)
+{
+	if (!gov_registry_names_left())
+		return;
+	StartTransactionCommand();
+	MemoryContextSwitchTo(round_context);
+	if (gov_rename_left_sessions())
+		next_sweep = 0;
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(round_context);
+}
+
 /* Looks at all sessions, and plans the next look. */
 static void
 look(GovTime now)
@@ -431,6 +448,7 @@ do_round(void)
 	else if (next_sweep == GOV_NEVER && gov_sweep_has_work(sweep))
 		next_sweep = last_sweep + SHORTEST_NAP;
 	MemoryContextSwitchTo(round_context);
+	move_renamed();
 
 	if (now >= next_sweep)
 		look(now);

@@ -12,6 +12,7 @@
  *														 classify_with_catalog]
  *		slot			claimed and counted				[gov_registry_claim]
  *		victim			able to be asked to end			[gov_victim_prepare]
+ *		work			watched from here on			[gov_work_watch]
  *
  * Owns: nothing.                         Runs in: backends, once each.
  *
@@ -27,6 +28,7 @@
 #include "actors/classify.h"
 #include "actors/login.h"
 #include "actors/victim.h"
+#include "actors/work.h"
 #include "settings.h"
 #include "state/ledger.h"
 #include "state/policy.h"
@@ -133,7 +135,10 @@ register_session(Port *port)
 	if (may_become_stale)
 		gov_pulse_wake_if_dormant();
 	if (exemption != GOV_EXEMPT_REPLICATION)
+	{
 		gov_victim_prepare();
+		gov_work_watch(facts.application_name);
+	}
 }
 
 static void

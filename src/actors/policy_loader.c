@@ -48,7 +48,7 @@
 /* The columns that this version acts on; the order is that of read_class(). */
 #define CLASSES_QUERY \
 	"SELECT name, mode, max_sessions, keep_warm, reclaim_rate::pg_catalog.float8, " \
-	"idle_timeout, idle_timeout_floor, idle_in_transaction_timeout, max_lifetime " \
+	"idle_timeout, idle_timeout_floor, idle_in_transaction_timeout, max_lifetime, transaction_timeout " \
 	"FROM governor.classes ORDER BY name"
 
 /* The order is that of read_rule(). */
@@ -137,6 +137,7 @@ read_class(int row, GovClass *class)
 	class->idle_timeout_floor = duration_column(row, 7);
 	class->idle_in_transaction_timeout = duration_column(row, 8);
 	class->max_lifetime = duration_column(row, 9);
+	class->transaction_timeout = duration_column(row, 10);
 }
 
 static void

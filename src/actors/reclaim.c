@@ -3,17 +3,17 @@
  * reclaim.c
  *		Asking a session to end; the asker's side of the protocol.
  *
- * Owns: nothing.  The word and the rest are in the slot (state/registry.h).
+ * Owns: nothing.  The word and its subject are in the slot (state/registry.h).
  * Runs in: the governor, and backends that call governor.reclaim().
  *
  * Locking: the sessions lock is held exclusively around the check of the
  * slot, the write of the request and the signal.  Askers therefore never mix
  * their requests, and the pid cannot be reused between the check and the
  * signal, because the owner clears it under the same lock while it exits.
- * The victim's handler takes no lock: it reads the word, then the rest, and
+ * The victim's handler takes no lock: it reads the word, then the subject, and
  * answers by a compare-and-exchange of the word.  A request is taken back
  * before another is written, and no word ever comes twice, so an answer that
- * succeeds was given to that very rest.
+ * succeeds was given to that very rest or transaction.
  *
  * IDENTIFICATION
  *	  src/actors/reclaim.c
@@ -51,7 +51,7 @@ withdraw(GovSessionSlot *slot, uint64 *sequence)
 }
 
 uint64_t
-gov_reclaim_ask(int number, uint32_t generation, GovReason reason, GovTime rest,
+gov_reclaim_ask(int number, uint32_t generation, GovReason reason, uint64_t subject,
 				const char *detail, Latch *asker)
 {
 	GovSessionSlot *slot = gov_registry_slot(number);
@@ -64,7 +64,7 @@ gov_reclaim_ask(int number, uint32_t generation, GovReason reason, GovTime rest,
 		sequence = gov_request_sequence(pg_atomic_read_u64(&slot->request));
 	else
 	{
-		pg_atomic_write_u64(&slot->request_rest, (uint64) rest);
+		pg_atomic_write_u64(&slot->request_subject, subject);
 		strlcpy(gov_registry_detail(number), detail ? detail : "", GOV_DETAIL_SIZE);
 
 		/* somebody who waits hears of the end also if it is not by his request */
@@ -97,6 +97,7 @@ outcome_of(int number, uint32_t generation, uint64 request)
 	else if (gov_request_state(word) == GOV_REQUEST_ACCEPTED)
 		outcome = GOV_RECLAIM_PENDING;
 	else if (gov_request_state(word) == GOV_REQUEST_DECLINED ||
+			 gov_request_state(word) == GOV_REQUEST_CANCELLED ||
 			 gov_request_sequence(word) != request)
 		outcome = GOV_RECLAIM_DECLINED;
 	else
@@ -150,4 +151,15 @@ void
 gov_reclaim_pause(void)
 {
 	wait_on_latch(1);
+}
+
+void
+gov_reclaim_describe(GovReason reason, GovTime lasted, const char *words, char *text, size_t size)
+{
+	const char *state = "in a transaction";
+
+	if (!gov_reason_is_about_transaction(reason))
+		state = gov_reason_state(reason) == GOV_ACTIVITY_IDLE ? "at rest" : "idle in transaction";
+	snprintf(text, size, "%s for %.1f s%s%s", state, (double) lasted / GOV_SECOND,
+			 words[0] ? "; " : "", words);
 }

@@ -33,7 +33,7 @@ typedef struct SlotNote
 {
 	uint32		generation;		/* of the session; another one starts anew */
 	GovReason	reason;
-	GovTime		rest;			/* the state_since that the reason was about */
+	uint64		subject;		/* the rest or transaction that it was about */
 	GovTime		at;				/* when */
 } SlotNote;
 
@@ -41,7 +41,7 @@ typedef struct SlotNote
 typedef struct Candidate
 {
 	const GovCensusRow *row;
-	bool		asked_before;	/* in this very rest, and it is still here */
+	bool		asked_before;	/* about the same, and it is still here */
 } Candidate;
 
 struct GovSweep
@@ -63,10 +63,17 @@ gov_sweep_create(void)
 	return sweep;
 }
 
+static uint64
+subject_of(const GovCensusRow *row)
+{
+	return gov_staleness_subject(&row->activity, row->verdict.reason);
+}
+
 /*
- * The order matters where reclaim_rate lets only some of them go.  Idle in
- * transaction harms others, so it goes first; then whoever has rested longest.
- * Whoever was asked and is still here must not take the places of the rest.
+ * The order matters where reclaim_rate lets only some of them go.  Whoever is
+ * in a transaction harms others, so they go first; then whoever has rested
+ * longest.  Whoever was asked and is still here must not take the places of
+ * the rest.
  */
 static int
 most_harmful_first(const void *a, const void *b)
@@ -75,8 +82,8 @@ most_harmful_first(const void *a, const void *b)
 	const Candidate *other = b;
 	const GovCensusRow *left = one->row;
 	const GovCensusRow *right = other->row;
-	int			left_rank = left->activity.state == GOV_ACTIVITY_IDLE_IN_TRANSACTION ? 0 : 1;
-	int			right_rank = right->activity.state == GOV_ACTIVITY_IDLE_IN_TRANSACTION ? 0 : 1;
+	int			left_rank = left->activity.state == GOV_ACTIVITY_IDLE ? 1 : 0;
+	int			right_rank = right->activity.state == GOV_ACTIVITY_IDLE ? 1 : 0;
 
 	if (one->asked_before != other->asked_before)
 		return one->asked_before ? 1 : -1;
@@ -87,12 +94,12 @@ most_harmful_first(const void *a, const void *b)
 	return left->slot - right->slot;
 }
 
-/* Whether something was already done about this rest of this session. */
+/* Whether something was already done about this rest or transaction of this session. */
 static bool
 is_noted(const SlotNote *note, const GovCensusRow *row)
 {
 	return note->generation == row->generation && note->reason == row->verdict.reason &&
-		note->rest == row->activity.state_since;
+		note->subject == subject_of(row);
 }
 
 static int
@@ -120,7 +127,7 @@ write_note(SlotNote *note, const GovCensusRow *row, GovTime now)
 {
 	note->generation = row->generation;
 	note->reason = row->verdict.reason;
-	note->rest = row->activity.state_since;
+	note->subject = subject_of(row);
 	note->at = now;
 }
 
@@ -142,12 +149,11 @@ enforce(GovSweep *sweep, const GovCensusRow *row)
 		return gov_pace_ready_at(pace, rate);
 
 	write_note(note, row, now);
-	gov_reclaim_ask(row->slot, row->generation, row->verdict.reason,
-					row->activity.state_since, NULL, NULL);
+	gov_reclaim_ask(row->slot, row->generation, row->verdict.reason, subject_of(row), NULL, NULL);
 	return now + patience;
 }
 
-/* Notes, once per rest, what enforce would have done. */
+/* Notes, once per rest or transaction, what enforce would have done. */
 static void
 observe(GovSweep *sweep, const GovCensusRow *row)
 {
@@ -162,9 +168,9 @@ observe(GovSweep *sweep, const GovCensusRow *row)
 
 	if (!gov_registry_read(row->slot, &session) || session.generation != row->generation)
 		return;
-	snprintf(detail, sizeof(detail), "%s for %.1f s",
-			 row->activity.state == GOV_ACTIVITY_IDLE ? "at rest" : "idle in transaction",
-			 (double) (now - row->activity.state_since) / GOV_SECOND);
+	gov_reclaim_describe(row->verdict.reason,
+						 gov_staleness_lasted(&row->activity, row->verdict.reason, now),
+						 "", detail, sizeof(detail));
 	gov_ledger_count_would_reclaim(row->class_id);
 	gov_ledger_note(GOV_EVENT_WOULD_RECLAIM, &session, row->verdict.reason, detail);
 }
@@ -206,7 +212,7 @@ gov_sweep_run(GovSweep *sweep, uint64_t classified_by)
 	GovSweepResult result;
 	int			nstale;
 
-	gov_census_take(census);
+	gov_census_take(census, false);
 	if (census->counters_wrong)
 		repair();
 

@@ -7,9 +7,10 @@
  *
  *		asked		SIGUSR2 arrives; the word in the slot says why	[on_asked]
  *		answered	still in that rest, and no byte has come?		[is_in_rest]
- *		ending		core's own pending-die flag is set, so that core ends the
- *					session at its next safe point
- *		told		the FATAL gets reason, SQLSTATE, detail and hint [on_log]
+ *					or still in that transaction?					[judge_transaction]
+ *		ending		core's own pending flag is set, so that core ends the
+ *					session, or cancels its statement, at its next safe point
+ *		told		the error gets reason, SQLSTATE, detail and hint [on_log]
  *		counted		while the process exits							[gov_victim_on_exit]
  *
  * Owns: nothing in shared memory.        Runs in: backends; on_asked in a
@@ -21,6 +22,11 @@
  * for its client with an empty protocol buffer and an empty socket has not
  * begun a statement; if one arrives after the look, core handles the pending
  * flag before it takes that message up, so the statement never begins.
+ *
+ * Why transaction_timeout never hits another transaction than the one named:
+ * the handler declines once the end of a transaction has begun
+ * (gov_victim_at_transaction_end, and core's own count of holdoffs), and what
+ * it has accepted before that takes effect before the end, or is forgotten.
  *
  * IDENTIFICATION
  *	  src/actors/victim.c
@@ -55,6 +61,17 @@ static emit_log_hook_type previous_log_hook = NULL;
 
 /* The request that this session has accepted; 0: none. */
 static volatile uint64 accepted = 0;
+
+/* How long the rest or transaction had lasted then. */
+static volatile GovTime accepted_after = 0;
+
+/* The transaction whose statement was told to stop; 0: none.  And after how long, and whether that was noted. */
+static volatile LocalTransactionId cancelled = 0;
+static volatile GovTime cancelled_after = 0;
+static bool cancel_noted = false;
+
+/* Whether the present transaction has begun to end. */
+static volatile bool transaction_ends = false;
 
 /*
  * Whether the client is sending a long message, as far as the kernel knows:
@@ -91,23 +108,16 @@ is_sending(GovTime rest)
 }
 
 /*
- * Whether this session is still in the rest that the request is about, and
- * nothing has arrived from the client.  Called in a signal handler.
+ * Whether this session waits for its client since then, and nothing has
+ * arrived.  Called in a signal handler.
  */
 static bool
-is_in_rest(GovSessionSlot *slot, GovReason reason)
+hears_nothing(GovTime since)
 {
-	GovActivity activity;
 	char		byte;
 
 	/* blocked in reading the client's next message, of which nothing is here */
 	if (*my_wait_event_info != WAIT_EVENT_CLIENT_READ || gov_protocol_bytes_waiting())
-		return false;
-
-	/* the same state, since the same moment */
-	activity = gov_census_read_activity(MyBEEntry, MyProcPid);
-	if (activity.state != gov_reason_state(reason) ||
-		(uint64) activity.state_since != pg_atomic_read_u64(&slot->request_rest))
 		return false;
 
 	/* a closed connection (0) is core's to find */
@@ -115,7 +125,79 @@ is_in_rest(GovSessionSlot *slot, GovReason reason)
 		(errno != EAGAIN && errno != EWOULDBLOCK))
 		return false;
 
-	return !is_sending(activity.state_since);
+	return !is_sending(since);
+}
+
+/*
+ * Whether this session is still in the rest that the request is about: the
+ * same state, since the same moment.  Called in a signal handler.
+ */
+static bool
+is_in_rest(GovSessionSlot *slot, GovReason reason)
+{
+	GovActivity activity = gov_census_read_activity(slot);
+
+	return activity.state == gov_reason_state(reason) &&
+		gov_staleness_subject(&activity, reason) == pg_atomic_read_u64(&slot->request_subject) &&
+		hears_nothing(activity.state_since);
+}
+
+/*
+ * The answer to a request about a transaction.  Declined if it is another one
+ * now, or if this one has begun to end: then a pending flag could outlive it.
+ * A statement is told to stop once; idle, or asked again, the session ends.
+ * So does one that has not ended its failed block.
+ * Called in a signal handler.
+ */
+static GovRequestState
+judge_transaction(GovSessionSlot *slot)
+{
+	GovActivity activity = gov_census_read_activity(slot);
+
+	if (gov_staleness_subject(&activity, GOV_REASON_TRANSACTION_TIMEOUT) !=
+		pg_atomic_read_u64(&slot->request_subject) ||
+		transaction_ends || InterruptHoldoffCount > 0 || CritSectionCount > 0)
+		return GOV_REQUEST_DECLINED;
+	if (activity.transaction == 0)
+		return activity.overdue && hears_nothing(activity.state_since) ?
+			GOV_REQUEST_ACCEPTED : GOV_REQUEST_DECLINED;
+	if (activity.state == GOV_ACTIVITY_IDLE_IN_TRANSACTION)
+		return GOV_REQUEST_ACCEPTED;
+	if (activity.state != GOV_ACTIVITY_ACTIVE)
+		return GOV_REQUEST_DECLINED;
+	return cancelled == activity.transaction ? GOV_REQUEST_ACCEPTED : GOV_REQUEST_CANCELLED;
+}
+
+/* How long what the request is about has lasted; a failed block goes on from where it failed. */
+static GovTime
+lasted_for(GovSessionSlot *slot, GovReason reason)
+{
+	GovActivity activity = gov_census_read_activity(slot);
+	GovTime		lasted = gov_staleness_lasted(&activity, reason, gov_clock_now());
+
+	return activity.overdue ? cancelled_after + lasted : lasted;
+}
+
+/* Does as was answered: core ends the session or the statement. */
+static void
+obey(GovSessionSlot *slot, uint64 reply)
+{
+	GovReason	reason = gov_request_reason(reply);
+
+	if (gov_request_state(reply) == GOV_REQUEST_ACCEPTED)
+	{
+		accepted_after = lasted_for(slot, reason);
+		accepted = reply;
+		ProcDiePending = true;
+	}
+	else
+	{
+		cancelled_after = lasted_for(slot, reason);
+		cancelled = (LocalTransactionId) pg_atomic_read_u64(&slot->request_subject);
+		cancel_noted = false;
+		QueryCancelPending = true;
+	}
+	InterruptPending = true;
 }
 
 /* Gives the one answer to the request, if there is one. */
@@ -123,9 +205,9 @@ static void
 answer(GovSessionSlot *slot)
 {
 	uint64		word = pg_atomic_read_u64(&slot->request);
-	uint64		sequence = gov_request_sequence(word);
-	GovReason	reason = gov_request_reason(word);
 	uint64		reply;
+	GovReason	reason = gov_request_reason(word);
+	GovRequestState state;
 	Latch	   *asker;
 
 	if (gov_request_state(word) != GOV_REQUEST_ASKED)
@@ -133,25 +215,23 @@ answer(GovSessionSlot *slot)
 
 	pg_read_barrier();
 	asker = slot->asker;
-	if (!is_in_rest(slot, reason))
-	{
-		reply = gov_request_word(sequence, GOV_REQUEST_DECLINED, reason);
-		if (pg_atomic_compare_exchange_u64(&slot->request, &word, reply))
-		{
-			gov_ledger_count_declined(slot->class_id);
-			if (asker)
-				SetLatch(asker);
-		}
-		return;
-	}
+	if (gov_reason_is_about_transaction(reason))
+		state = judge_transaction(slot);
+	else
+		state = is_in_rest(slot, reason) ? GOV_REQUEST_ACCEPTED : GOV_REQUEST_DECLINED;
 
-	reply = gov_request_word(sequence, GOV_REQUEST_ACCEPTED, reason);
-	if (pg_atomic_compare_exchange_u64(&slot->request, &word, reply))
-	{
-		accepted = reply;
-		ProcDiePending = true;
-		InterruptPending = true;
-	}
+	reply = gov_request_word(gov_request_sequence(word), state, reason);
+	if (!pg_atomic_compare_exchange_u64(&slot->request, &word, reply))
+		return;					/* it was taken back meanwhile */
+
+	if (state == GOV_REQUEST_DECLINED)
+		gov_ledger_count_declined(slot->class_id);
+	else
+		obey(slot, reply);
+	if (state == GOV_REQUEST_CANCELLED)
+		gov_ledger_count_cancelled(slot->class_id);
+	if (state != GOV_REQUEST_ACCEPTED && asker)
+		SetLatch(asker);
 }
 
 static void
@@ -174,71 +254,141 @@ gov_victim_prepare(void)
 	pqsignal(SIGUSR2, on_asked);
 }
 
-/* How long the session had been in its rest, for people. */
-static double
-rest_in_seconds(GovSessionSlot *slot)
-{
-	return (double) (gov_clock_now() - (GovTime) pg_atomic_read_u64(&slot->request_rest)) / GOV_SECOND;
-}
-
-/* "reason "idle", at rest for 61.2 s", and what the asker said. */
+/* "at rest for 61.2 s", and what the asker said. */
 static void
 describe(GovSessionSlot *slot, char *text, size_t size)
 {
-	const char *detail = gov_registry_detail(slot - gov_registry_slot(0));
+	gov_reclaim_describe(gov_request_reason(accepted), accepted_after,
+						 gov_registry_detail(slot - gov_registry_slot(0)), text, size);
+}
 
-	snprintf(text, size, "%s for %.1f s%s%s",
-			 gov_reason_state(gov_request_reason(accepted)) == GOV_ACTIVITY_IDLE ?
-			 "at rest" : "idle in transaction",
-			 rest_in_seconds(slot), detail[0] ? "; " : "", detail);
+/* Puts other words into an error, allocated where core will free them. */
+static void
+say(ErrorData *edata, GovSessionSlot *slot, int sqlstate, const char *message, const char *hint,
+	GovReason reason, const char *lasted)
+{
+	char		class_name[GOV_NAME_SIZE];
+	char		detail[2 * GOV_EVENT_DETAIL_SIZE];
+
+	gov_policy_class_name(slot->class_id, class_name);
+	snprintf(detail, sizeof(detail), _("Reason \"%s\", class \"%s\": %s."),
+			 gov_reason_name(reason), class_name[0] ? class_name : "none", lasted);
+	edata->sqlerrcode = sqlstate;
+	edata->message = MemoryContextStrdup(edata->assoc_context, message);
+	edata->detail = MemoryContextStrdup(edata->assoc_context, detail);
+	edata->hint = MemoryContextStrdup(edata->assoc_context, hint);
+}
+
+static void
+say_why_session_ends(ErrorData *edata, GovSessionSlot *slot)
+{
+	GovReason	reason = gov_request_reason(accepted);
+	char		lasted[GOV_EVENT_DETAIL_SIZE];
+
+	describe(slot, lasted, sizeof(lasted));
+	if (gov_reason_is_about_transaction(reason))
+		say(edata, slot, GOV_ERRCODE_TRANSACTION_TIMEOUT,
+			_("terminating connection due to transaction timeout"),
+			_("The transaction was rolled back.  Reconnect and run it again in smaller parts."),
+			reason, lasted);
+	else if (gov_reason_state(reason) == GOV_ACTIVITY_IDLE)
+		say(edata, slot, ERRCODE_IDLE_SESSION_TIMEOUT,
+			_("terminating connection due to idle-session timeout"),
+			_("Nothing was running.  Reconnect and retry."),
+			reason, lasted);
+	else
+		say(edata, slot, ERRCODE_IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+			_("terminating connection due to idle-in-transaction timeout"),
+			_("The transaction was rolled back.  Reconnect and run it again from its beginning."),
+			reason, lasted);
+}
+
+static void
+say_why_statement_stops(ErrorData *edata, GovSessionSlot *slot)
+{
+	char		lasted[GOV_EVENT_DETAIL_SIZE];
+
+	gov_reclaim_describe(GOV_REASON_TRANSACTION_TIMEOUT, cancelled_after, "", lasted, sizeof(lasted));
+	say(edata, slot, ERRCODE_QUERY_CANCELED,
+		_("canceling statement due to transaction timeout"),
+		_("The transaction has failed.  Roll it back, and run it again in smaller parts."),
+		GOV_REASON_TRANSACTION_TIMEOUT, lasted);
 }
 
 /*
- * Core is about to say that an administrator ended the session: says why
- * instead, in core's own words for such an end.  Everything is allocated where
- * core will free it.
+ * Core is about to say that an administrator ended the session, or that a user
+ * cancelled the statement: says why instead, in core's own words for such an
+ * end.
  */
 static void
 on_log(ErrorData *edata)
 {
 	GovSessionSlot *slot = gov_registry_mine();
 
-	if (accepted != 0 && slot != NULL && edata->elevel == FATAL &&
+	if (slot != NULL && accepted != 0 && edata->elevel == FATAL &&
 		edata->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
-	{
-		MemoryContext context = edata->assoc_context;
-		GovReason	reason = gov_request_reason(accepted);
-		char		class_name[GOV_NAME_SIZE];
-		char		rest[GOV_EVENT_DETAIL_SIZE];
-		char		detail[2 * GOV_EVENT_DETAIL_SIZE];
-
-		gov_policy_class_name(slot->class_id, class_name);
-		describe(slot, rest, sizeof(rest));
-		snprintf(detail, sizeof(detail),
-				 _("Reason \"%s\", class \"%s\": %s."),
-				 gov_reason_name(reason), class_name[0] ? class_name : "none", rest);
-
-		if (gov_reason_state(reason) == GOV_ACTIVITY_IDLE)
-		{
-			edata->sqlerrcode = ERRCODE_IDLE_SESSION_TIMEOUT;
-			edata->message = MemoryContextStrdup(context,
-												 _("terminating connection due to idle-session timeout"));
-			edata->hint = MemoryContextStrdup(context,
-											  _("Nothing was running.  Reconnect and retry."));
-		}
-		else
-		{
-			edata->sqlerrcode = ERRCODE_IDLE_IN_TRANSACTION_SESSION_TIMEOUT;
-			edata->message = MemoryContextStrdup(context,
-												 _("terminating connection due to idle-in-transaction timeout"));
-			edata->hint = MemoryContextStrdup(context,
-											  _("The transaction was rolled back.  Reconnect and run it again from its beginning."));
-		}
-		edata->detail = MemoryContextStrdup(context, detail);
-	}
+		say_why_session_ends(edata, slot);
+	else if (slot != NULL && cancelled != 0 && edata->elevel == ERROR &&
+			 edata->sqlerrcode == ERRCODE_QUERY_CANCELED &&
+			 cancelled == gov_proc_transaction(gov_my_proc_number()) &&
+			 edata->message_id != NULL &&
+			 strcmp(edata->message_id, "canceling statement due to user request") == 0)
+		say_why_statement_stops(edata, slot);
 
 	if (previous_log_hook)
 		previous_log_hook(edata);
+}
+
+/* Notes, once and outside of the signal handler, that a statement was told to stop. */
+static void
+note_cancel(GovSessionSlot *slot)
+{
+	GovSession	session;
+	char		detail[GOV_EVENT_DETAIL_SIZE];
+
+	if (cancelled == 0 || cancel_noted)
+		return;
+	cancel_noted = true;
+	gov_reclaim_describe(GOV_REASON_TRANSACTION_TIMEOUT, cancelled_after, "", detail, sizeof(detail));
+	if (gov_registry_read(slot - gov_registry_slot(0), &session))
+		gov_ledger_note(GOV_EVENT_CANCELLED, &session, GOV_REASON_TRANSACTION_TIMEOUT, detail);
+}
+
+void
+gov_victim_at_transaction_end(GovTransactionEnd end)
+{
+	GovSessionSlot *slot = gov_registry_mine();
+
+	if (slot == NULL)
+		return;
+	switch (end)
+	{
+		case GOV_TRANSACTION_ENDING:
+
+			/* first the flag: whatever is accepted after it would be too late for the next line */
+			transaction_ends = true;
+			pg_compiler_barrier();
+			note_cancel(slot);
+			CHECK_FOR_INTERRUPTS();
+			break;
+
+		case GOV_TRANSACTION_ROLLED_BACK:
+
+			/* it came too late to stop anything, and must not stop what comes next */
+			note_cancel(slot);
+			if (cancelled != 0)
+				QueryCancelPending = false;
+			gov_registry_set_trait(GOV_TRAIT_OVERDUE, cancelled != 0);
+			cancelled = 0;
+			transaction_ends = false;
+			break;
+
+		case GOV_TRANSACTION_COMMITTED:
+			gov_registry_set_trait(GOV_TRAIT_OVERDUE, false);
+			cancelled = 0;
+			transaction_ends = false;
+			break;
+	}
 }
 
 void
@@ -255,6 +405,7 @@ gov_victim_on_exit(GovSessionSlot *slot)
 	GovSession	session;
 	char		detail[GOV_EVENT_DETAIL_SIZE];
 
+	note_cancel(slot);
 	if (accepted == 0)
 		return;
 	reason = gov_request_reason(accepted);

@@ -35,6 +35,19 @@ take_part(const char **from, bool takes_the_rest, char *part)
 	*from = end ? end + 1 : NULL;
 }
 
+/* What follows from the parts. */
+static void
+finish(GovIdentity *identity)
+{
+	for (char *c = identity->platform; *c; c++)
+	{
+		if (*c >= 'A' && *c <= 'Z')
+			*c += 'a' - 'A';
+	}
+	identity->present = identity->platform[0] || identity->function[0] ||
+		identity->version[0] || identity->instance[0];
+}
+
 bool
 gov_identity_parse(const char *application_name, GovIdentity *identity)
 {
@@ -61,15 +74,21 @@ gov_identity_parse(const char *application_name, GovIdentity *identity)
 	take_part(&rest, false, identity->version);
 	take_part(&rest, true, identity->instance);
 
-	for (char *c = identity->platform; *c; c++)
-	{
-		if (*c >= 'A' && *c <= 'Z')
-			*c += 'a' - 'A';
-	}
-
-	identity->present = identity->platform[0] || identity->function[0] ||
-		identity->version[0] || identity->instance[0];
+	finish(identity);
 	if (identity->cut)
 		identity->instance[0] = '\0';
+	return identity->present;
+}
+
+bool
+gov_identity_make(const char *platform, const char *function, const char *version,
+				  const char *instance, GovIdentity *identity)
+{
+	memset(identity, 0, sizeof(*identity));
+	take_part(&platform, true, identity->platform);
+	take_part(&function, true, identity->function);
+	take_part(&version, true, identity->version);
+	take_part(&instance, true, identity->instance);
+	finish(identity);
 	return identity->present;
 }

@@ -38,4 +38,12 @@ typedef struct GovIdentity
  */
 extern bool gov_identity_parse(const char *application_name, GovIdentity *identity);
 
+/*
+ * The same from parts that are given one by one; NULL and empty ones are
+ * absent.  Each has at most 63 bytes: what is longer is cut, so callers check
+ * before.  Returns identity->present.
+ */
+extern bool gov_identity_make(const char *platform, const char *function, const char *version,
+							  const char *instance, GovIdentity *identity);
+
 #endif							/* GOV_IDENTITY_H */

@@ -45,6 +45,7 @@ typedef struct GovClass
 	GovTime		idle_timeout;
 	GovTime		idle_timeout_floor; /* GOV_NEVER: no scaling */
 	GovTime		idle_in_transaction_timeout;
+	GovTime		transaction_timeout;
 	GovTime		max_lifetime;
 } GovClass;
 

@@ -22,6 +22,7 @@ static const struct
 	[GOV_REASON_IDLE] = {"idle", GOV_ACTIVITY_IDLE},
 	[GOV_REASON_IDLE_IN_TRANSACTION] = {"idle_in_transaction", GOV_ACTIVITY_IDLE_IN_TRANSACTION},
 	[GOV_REASON_LIFETIME] = {"lifetime", GOV_ACTIVITY_IDLE},
+	[GOV_REASON_TRANSACTION_TIMEOUT] = {"transaction_timeout", GOV_ACTIVITY_UNKNOWN},
 	[GOV_REASON_REQUESTED] = {"requested", GOV_ACTIVITY_IDLE},
 };
 
@@ -29,6 +30,27 @@ const char *
 gov_reason_name(GovReason reason)
 {
 	return reasons[reason].name;
+}
+
+bool
+gov_reason_is_about_transaction(GovReason reason)
+{
+	return reason == GOV_REASON_TRANSACTION_TIMEOUT;
+}
+
+const char *
+gov_keep_name(GovKeep keep)
+{
+	switch (keep)
+	{
+		case GOV_KEEP_LISTENING:
+			return "listening";
+		case GOV_KEEP_ADVISORY_LOCK:
+			return "advisory_lock";
+		case GOV_KEEP_NOT:
+			break;
+	}
+	return "keep";
 }
 
 GovActivityState

@@ -22,6 +22,7 @@ typedef enum GovReason
 	GOV_REASON_IDLE,			/* rested longer than idle_timeout */
 	GOV_REASON_IDLE_IN_TRANSACTION, /* idle_in_transaction_timeout */
 	GOV_REASON_LIFETIME,		/* older than max_lifetime, and at rest */
+	GOV_REASON_TRANSACTION_TIMEOUT, /* its transaction is older than transaction_timeout */
 	GOV_REASON_REQUESTED,		/* governor.reclaim() */
 } GovReason;
 
@@ -40,7 +41,30 @@ typedef enum GovActivityState
 /* The word for a reason, as views and messages show it; "keep" for none. */
 extern const char *gov_reason_name(GovReason reason);
 
-/* The only state in which a session may be ended for this reason. */
+/*
+ * Whether the reason is about a transaction, at work or idle, and not about a
+ * rest: then a request to end names the transaction.
+ */
+extern bool gov_reason_is_about_transaction(GovReason reason);
+
+/*
+ * The only state in which a session may be ended for a reason that is about a
+ * rest; GOV_ACTIVITY_UNKNOWN for the others.
+ */
 extern GovActivityState gov_reason_state(GovReason reason);
+
+/*
+ * Why idle rules leave a session alone, whatever their thresholds say: ending
+ * it would lose what it is there for.
+ */
+typedef enum GovKeep
+{
+	GOV_KEEP_NOT,				/* they do not */
+	GOV_KEEP_LISTENING,			/* it has executed LISTEN */
+	GOV_KEEP_ADVISORY_LOCK,		/* it holds an advisory lock of its session */
+} GovKeep;
+
+/* The word for it, as views show it; "keep" for GOV_KEEP_NOT. */
+extern const char *gov_keep_name(GovKeep keep);
 
 #endif							/* GOV_REASON_H */

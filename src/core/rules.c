@@ -154,3 +154,15 @@ gov_rules_classify(const GovPolicy *policy, const GovFacts *facts)
 	}
 	return result;
 }
+
+bool
+gov_rules_may_rename(int class_id, bool has_identity, bool has_moved)
+{
+	return !has_moved && (class_id == GOV_DEFAULT_CLASS || !has_identity);
+}
+
+bool
+gov_rules_accepts(int from_class, int to_class)
+{
+	return to_class == from_class || to_class != GOV_DEFAULT_CLASS;
+}

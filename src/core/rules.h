@@ -53,6 +53,16 @@ extern GovClassification gov_rules_classify(const GovPolicy *policy, const GovFa
  */
 extern int	gov_rules_next(const GovPolicy *policy, int from, const GovFacts *facts);
 
+/*
+ * Names that come after the login.  A session may be given another name or an
+ * identity while it is in the default class or has no identity, and until it
+ * has moved by one: gov_rules_may_rename().  It then moves into the class that
+ * the new facts lead to, but never out of one into the default class, by
+ * which a governed session could set itself free: gov_rules_accepts().
+ */
+extern bool gov_rules_may_rename(int class_id, bool has_identity, bool has_moved);
+extern bool gov_rules_accepts(int from_class, int to_class);
+
 /* The role of which the session must be a member, or NULL. */
 extern const char *gov_rules_asks_membership(const GovRule *rule);
 

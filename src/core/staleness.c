@@ -22,6 +22,33 @@ consider(GovVerdict *verdict, GovReason reason, GovTime stale_at)
 	}
 }
 
+/*
+ * A transaction that has no name cannot be told from the next one, so it is
+ * left alone.  A block that has failed has no transaction any more, and only
+ * waits for its end.
+ */
+static void
+judge_transaction(GovVerdict *verdict, const GovActivity *activity, const GovClass *limits)
+{
+	if (limits->transaction_timeout == GOV_NEVER)
+		return;
+	if (activity->overdue)
+		consider(verdict, GOV_REASON_TRANSACTION_TIMEOUT,
+				 gov_time_after(activity->state_since, GOV_ROLLBACK_GRACE));
+	else if (activity->transaction != 0)
+		consider(verdict, GOV_REASON_TRANSACTION_TIMEOUT,
+				 gov_time_after(activity->transaction_start, limits->transaction_timeout));
+}
+
+GovTime
+gov_staleness_lasted(const GovActivity *activity, GovReason reason, GovTime now)
+{
+	GovTime		since = gov_reason_is_about_transaction(reason) && activity->transaction != 0 ?
+		activity->transaction_start : activity->state_since;
+
+	return now > since ? now - since : 0;
+}
+
 GovVerdict
 gov_staleness_judge(const GovActivity *activity, const GovClass *limits,
 					GovTime idle_timeout, bool kept_warm)
@@ -31,6 +58,8 @@ gov_staleness_judge(const GovActivity *activity, const GovClass *limits,
 	switch (activity->state)
 	{
 		case GOV_ACTIVITY_IDLE:
+			if (activity->keep != GOV_KEEP_NOT)
+				break;
 			if (!kept_warm)
 				consider(&verdict, GOV_REASON_IDLE,
 						 gov_time_after(activity->state_since, idle_timeout));
@@ -45,13 +74,18 @@ gov_staleness_judge(const GovActivity *activity, const GovClass *limits,
 			break;
 
 		case GOV_ACTIVITY_IDLE_IN_TRANSACTION:
-			consider(&verdict, GOV_REASON_IDLE_IN_TRANSACTION,
-					 gov_time_after(activity->state_since, limits->idle_in_transaction_timeout));
+			if (activity->keep == GOV_KEEP_NOT)
+				consider(&verdict, GOV_REASON_IDLE_IN_TRANSACTION,
+						 gov_time_after(activity->state_since, limits->idle_in_transaction_timeout));
+			judge_transaction(&verdict, activity, limits);
 			break;
 
 		case GOV_ACTIVITY_UNKNOWN:
 		case GOV_ACTIVITY_STARTING:
+			break;
+
 		case GOV_ACTIVITY_ACTIVE:
+			judge_transaction(&verdict, activity, limits);
 			break;
 	}
 	return verdict;

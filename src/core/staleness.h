@@ -20,6 +20,9 @@ typedef struct GovActivity
 	GovTime		state_since;	/* when it came into this state */
 	GovTime		transaction_start;	/* GOV_NEVER: no transaction */
 	GovTime		session_start;
+	uint32_t	transaction;	/* the transaction's name within the session; 0: none */
+	bool		overdue;		/* the block it is in failed by transaction_timeout, and is still open */
+	GovKeep		keep;			/* why idle rules leave it alone */
 } GovActivity;
 
 /*
@@ -33,6 +36,23 @@ typedef struct GovVerdict
 	GovTime		stale_at;
 } GovVerdict;
 
+/* So long a client has to end a transaction block that transaction_timeout has made fail. */
+#define GOV_ROLLBACK_GRACE	GOV_SECOND
+
+/*
+ * What a reason is about: a transaction, or else the rest that began at
+ * state_since.  The same session in another one is another case.
+ */
+static inline uint64_t
+gov_staleness_subject(const GovActivity *activity, GovReason reason)
+{
+	return gov_reason_is_about_transaction(reason) && activity->transaction != 0 ?
+		activity->transaction : (uint64_t) activity->state_since;
+}
+
+/* How long that has lasted: the transaction, or the rest. */
+extern GovTime gov_staleness_lasted(const GovActivity *activity, GovReason reason, GovTime now);
+
 /*
  * Judges one session by the thresholds of its class.  idle_timeout is the one
  * in force under the present pressure (gov_pressure_scale).  kept_warm: the
@@ -42,8 +62,9 @@ typedef struct GovVerdict
  * The verdict depends only on the activity, so it holds until the session
  * moves: callers may sleep until the smallest stale_at.  A timeout is over
  * once its full length has passed: at exactly state_since + timeout the
- * session is stale.  Of two reasons the one that comes true first wins, idle
- * before lifetime if at the same instant.
+ * session is stale.  Of two reasons the one that comes true first wins; if at
+ * the same instant, idle before lifetime, and whatever is about a rest before
+ * transaction_timeout.  activity->keep stops all reasons but the last.
  */
 extern GovVerdict gov_staleness_judge(const GovActivity *activity, const GovClass *limits,
 									  GovTime idle_timeout, bool kept_warm);

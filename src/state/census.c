@@ -22,6 +22,7 @@
 #include "core/pressure.h"
 #include "settings.h"
 #include "state/census.h"
+#include "state/locks.h"
 #include "state/policy.h"
 #include "state/shmem.h"
 
@@ -40,7 +41,9 @@ gov_census_create(void)
 	census = palloc0(offsetof(GovCensus, rows) +
 					 gov_registry_slots() * sizeof(GovCensusRow));
 	census->policy = palloc0(sizeof(GovPolicy));
-	census->by_rest = palloc(gov_registry_slots() * sizeof(GovCensusRow *));
+	census->some = palloc(gov_registry_slots() * sizeof(GovCensusRow *));
+	census->slots = palloc(gov_registry_slots() * sizeof(int));
+	census->holds = palloc(gov_registry_slots() * sizeof(bool));
 	gov_policy_make_empty(census->policy);
 	return census;
 }
@@ -66,10 +69,13 @@ state_of(BackendState state)
 }
 
 /* The protocol of backend_status.h: the count is even and the same before and after. */
-GovActivity
-gov_census_read_activity(const PgBackendStatus *entry, int pid)
+static GovActivity
+read_report(const PgBackendStatus *entry, int pid)
 {
-	GovActivity activity = {GOV_ACTIVITY_UNKNOWN, 0, GOV_NEVER, 0};
+	GovActivity activity = {
+		.state = GOV_ACTIVITY_UNKNOWN,
+		.transaction_start = GOV_NEVER,
+	};
 	const volatile PgBackendStatus *shared = entry;
 
 	if (entry == NULL)
@@ -109,16 +115,48 @@ gov_census_read_activity(const PgBackendStatus *entry, int pid)
 	return activity;
 }
 
+/*
+ * The report says when a transaction began, but several in one query string
+ * share that moment, and nothing in it tells them apart.  The number that the
+ * process gives to each does, if it is the same before and after; and none
+ * began before the last one ended.
+ */
+GovActivity
+gov_census_read_activity(GovSessionSlot *slot)
+{
+	int			number = slot - gov_registry_slot(0);
+	LocalTransactionId before = gov_proc_transaction(number);
+	uint32		traits = pg_atomic_read_u32(&slot->traits);
+	GovActivity activity;
+
+	pg_read_barrier();
+	activity = read_report(slot->activity, slot->pid);
+	pg_read_barrier();
+	if (activity.transaction_start != GOV_NEVER && before != 0 &&
+		before == gov_proc_transaction(number))
+	{
+		activity.transaction = before;
+		activity.transaction_start = Max(activity.transaction_start,
+										 (GovTime) pg_atomic_read_u64(&slot->transaction_end));
+	}
+	activity.overdue = (traits & GOV_TRAIT_OVERDUE) != 0 &&
+		activity.state == GOV_ACTIVITY_IDLE_IN_TRANSACTION &&
+		activity.transaction_start == GOV_NEVER;
+	if (traits & GOV_TRAIT_LISTENS)
+		activity.keep = GOV_KEEP_LISTENING;
+	return activity;
+}
+
 bool
 gov_census_read_session(const GovSession *session, GovActivity *activity)
 {
-	const GovSessionSlot *slot = gov_registry_slot(session->slot);
+	GovSessionSlot *slot = gov_registry_slot(session->slot);
 	bool		here;
 
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_SHARED);
 	here = slot->pid == session->pid && slot->generation == session->generation;
 	if (here)
-		*activity = gov_census_read_activity(slot->activity, slot->pid);
+		*activity = gov_census_read_activity(slot);
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
 	return here;
 }
@@ -179,7 +217,7 @@ read_slots(GovCensus *census)
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_SHARED);
 	for (int i = 0; i < gov_registry_slots(); i++)
 	{
-		const GovSessionSlot *slot = gov_registry_slot(i);
+		GovSessionSlot *slot = gov_registry_slot(i);
 		GovCensusRow *row = &census->rows[census->nrows];
 
 		if (slot->pid == 0)
@@ -190,7 +228,8 @@ read_slots(GovCensus *census)
 		row->exemption = slot->exemption;
 		row->class_id = slot->class_id;
 		row->rule = slot->rule;
-		row->activity = gov_census_read_activity(slot->activity, slot->pid);
+		row->activity = gov_census_read_activity(slot);
+		row->traits = pg_atomic_read_u32(&slot->traits);
 		census->nrows++;
 
 		gov_registry_tally(slot, &counts);
@@ -226,16 +265,71 @@ mark_kept_warm(GovCensus *census)
 			GovCensusRow *row = &census->rows[i];
 
 			if (row->class_id == id && row->activity.state == GOV_ACTIVITY_IDLE)
-				census->by_rest[idle++] = row;
+				census->some[idle++] = row;
 		}
-		qsort(census->by_rest, idle, sizeof(GovCensusRow *), more_recent_first);
+		qsort(census->some, idle, sizeof(GovCensusRow *), more_recent_first);
 		for (int i = 0; i < idle && i < class->keep_warm; i++)
-			census->by_rest[i]->kept_warm = true;
+			census->some[i]->kept_warm = true;
+	}
+}
+
+static void
+judge(const GovCensus *census, GovCensusRow *row)
+{
+	const GovClass *class = class_of(census, row);
+
+	row->verdict.reason = GOV_REASON_NONE;
+	row->verdict.stale_at = GOV_NEVER;
+	if (class != NULL && gov_policy_class_is_governed(class))
+		row->verdict = gov_staleness_judge(&row->activity, class,
+										   census->classes[row->class_id].idle_timeout,
+										   row->kept_warm);
+}
+
+/*
+ * Whether an advisory lock that the session holds is one of the session, and
+ * not of its transaction.  Outside a transaction there are no others.  Within
+ * one it may be, if the session has ever asked for one.
+ */
+static bool
+is_of_session(const GovCensusRow *row)
+{
+	return row->activity.state == GOV_ACTIVITY_IDLE || (row->traits & GOV_TRAIT_LOCKS) != 0;
+}
+
+/*
+ * Looks up who holds advisory locks, and judges those sessions again.  Whoever
+ * takes one after the look does so in a statement, and so is in another rest
+ * than the one that a request names.
+ */
+static void
+find_advisory_locks(GovCensus *census, bool whole)
+{
+	int			n = 0;
+
+	for (int i = 0; i < census->nrows; i++)
+	{
+		GovCensusRow *row = &census->rows[i];
+
+		if (row->exemption != GOV_EXEMPT_NOT || row->activity.keep != GOV_KEEP_NOT ||
+			!is_of_session(row) ||
+			!(whole || gov_verdict_is_stale(row->verdict, census->taken_at)))
+			continue;
+		census->some[n] = row;
+		census->slots[n++] = row->slot;
+	}
+	gov_locks_find_advisory(census->slots, n, census->holds);
+	for (int i = 0; i < n; i++)
+	{
+		if (!census->holds[i])
+			continue;
+		census->some[i]->activity.keep = GOV_KEEP_ADVISORY_LOCK;
+		judge(census, census->some[i]);
 	}
 }
 
 void
-gov_census_take(GovCensus *census)
+gov_census_take(GovCensus *census, bool whole)
 {
 	int			clients;
 	int			usable_slots = MaxConnections - gov_reserved_slots();
@@ -287,13 +381,9 @@ gov_census_take(GovCensus *census)
 		GovCensusRow *row = &census->rows[i];
 		const GovClass *class = class_of(census, row);
 
-		row->verdict.reason = GOV_REASON_NONE;
-		row->verdict.stale_at = GOV_NEVER;
-		if (class == NULL || !gov_policy_class_is_governed(class))
-			continue;
-		census->governed++;
-		row->verdict = gov_staleness_judge(&row->activity, class,
-										   census->classes[row->class_id].idle_timeout,
-										   row->kept_warm);
+		if (class != NULL && gov_policy_class_is_governed(class))
+			census->governed++;
+		judge(census, row);
 	}
+	find_advisory_locks(census, whole);
 }

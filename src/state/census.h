@@ -26,6 +26,7 @@ typedef struct GovCensusRow
 	int			class_id;		/* GOV_NO_CLASS if exempt */
 	int			rule;
 	bool		kept_warm;
+	uint32		traits;			/* GovTrait bits */
 	GovActivity activity;
 	GovVerdict	verdict;		/* GOV_REASON_NONE where the mode in force is off */
 } GovCensusRow;
@@ -48,7 +49,11 @@ typedef struct GovCensus
 	bool		counters_wrong; /* the registry's counters did not match its slots */
 	GovPolicy  *policy;			/* by which it was judged */
 	GovClassCensus classes[GOV_MAX_CLASSES];
-	GovCensusRow **by_rest;		/* working space for keep_warm */
+	/* working space */
+	GovCensusRow **some;
+	int		   *slots;
+	bool	   *holds;
+
 	int			nrows;
 	GovCensusRow rows[FLEXIBLE_ARRAY_MEMBER];
 } GovCensus;
@@ -59,11 +64,16 @@ extern GovCensus *gov_census_create(void);
 /*
  * Takes a census.  Takes the policy lock shared if there is a new policy, and
  * then the sessions lock shared for as long as it takes to read all slots.
+ * Advisory locks are looked up only for sessions that should end, or, with
+ * `whole`, for all.
  */
-extern void gov_census_take(GovCensus *census);
+extern void gov_census_take(GovCensus *census, bool whole);
 
-/* The state a backend reports now.  Takes no lock; activity may be NULL. */
-extern GovActivity gov_census_read_activity(const PgBackendStatus *activity, int pid);
+/*
+ * What the backend in a slot reports now.  Takes no lock: the caller holds the
+ * sessions lock, or is that backend.  Safe in signal handlers.
+ */
+extern GovActivity gov_census_read_activity(GovSessionSlot *slot);
 
 /* The same for a session that was read from the registry; false if it is gone. */
 extern bool gov_census_read_session(const GovSession *session, GovActivity *activity);

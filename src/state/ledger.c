@@ -30,6 +30,7 @@ typedef struct ClassCounters
 {
 	pg_atomic_uint64 admitted;
 	pg_atomic_uint64 reclaimed[GOV_REASON_COUNT];
+	pg_atomic_uint64 cancelled;
 	pg_atomic_uint64 would_reclaim;
 	pg_atomic_uint64 declined;
 } ClassCounters;
@@ -51,6 +52,7 @@ static GovLedger *ledger = NULL;
 static const char *const kind_names[] =
 {
 	[GOV_EVENT_RECLAIMED] = "reclaimed",
+	[GOV_EVENT_CANCELLED] = "cancelled",
 	[GOV_EVENT_WOULD_RECLAIM] = "would_reclaim",
 	[GOV_EVENT_POLICY] = "policy",
 	[GOV_EVENT_GOVERNOR] = "governor",
@@ -78,6 +80,7 @@ gov_ledger_shmem_attach(void *memory, bool is_new)
 		pg_atomic_init_u64(&counters->admitted, 0);
 		for (int reason = 0; reason < GOV_REASON_COUNT; reason++)
 			pg_atomic_init_u64(&counters->reclaimed[reason], 0);
+		pg_atomic_init_u64(&counters->cancelled, 0);
 		pg_atomic_init_u64(&counters->would_reclaim, 0);
 		pg_atomic_init_u64(&counters->declined, 0);
 	}
@@ -112,6 +115,12 @@ gov_ledger_count_reclaimed(int class_id, GovReason reason)
 }
 
 void
+gov_ledger_count_cancelled(int class_id)
+{
+	count_one(class_id, &ledger->classes[class_id].cancelled);
+}
+
+void
 gov_ledger_count_would_reclaim(int class_id)
 {
 	count_one(class_id, &ledger->classes[class_id].would_reclaim);
@@ -138,6 +147,7 @@ gov_ledger_class_stats(int class_id, GovClassStats *stats)
 	stats->admitted = pg_atomic_read_u64(&counters->admitted);
 	for (int reason = 0; reason < GOV_REASON_COUNT; reason++)
 		stats->reclaimed[reason] = pg_atomic_read_u64(&counters->reclaimed[reason]);
+	stats->cancelled = pg_atomic_read_u64(&counters->cancelled);
 	stats->would_reclaim = pg_atomic_read_u64(&counters->would_reclaim);
 	stats->declined = pg_atomic_read_u64(&counters->declined);
 }
@@ -163,6 +173,7 @@ gov_ledger_reset_class(int class_id)
 	pg_atomic_write_u64(&counters->admitted, 0);
 	for (int reason = 0; reason < GOV_REASON_COUNT; reason++)
 		pg_atomic_write_u64(&counters->reclaimed[reason], 0);
+	pg_atomic_write_u64(&counters->cancelled, 0);
 	pg_atomic_write_u64(&counters->would_reclaim, 0);
 	pg_atomic_write_u64(&counters->declined, 0);
 }

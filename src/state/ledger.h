@@ -18,6 +18,7 @@
 typedef enum GovEventKind
 {
 	GOV_EVENT_RECLAIMED,		/* a session was ended */
+	GOV_EVENT_CANCELLED,		/* a statement was told to stop */
 	GOV_EVENT_WOULD_RECLAIM,	/* a session would have been ended, in observe */
 	GOV_EVENT_POLICY,			/* a policy came into force, or could not */
 	GOV_EVENT_GOVERNOR,			/* the governor started, or mended something */
@@ -44,6 +45,7 @@ typedef struct GovClassStats
 {
 	uint64		admitted;
 	uint64		reclaimed[GOV_REASON_COUNT];
+	uint64		cancelled;		/* statements, by transaction_timeout */
 	uint64		would_reclaim;
 	uint64		declined;
 } GovClassStats;
@@ -64,6 +66,7 @@ extern const char *gov_event_kind_name(GovEventKind kind);
 /* Counters are atomics: no lock, safe in any process; declined also in signal handlers. */
 extern void gov_ledger_count_admitted(int class_id);
 extern void gov_ledger_count_reclaimed(int class_id, GovReason reason);
+extern void gov_ledger_count_cancelled(int class_id);
 extern void gov_ledger_count_would_reclaim(int class_id);
 extern void gov_ledger_count_declined(int class_id);
 extern void gov_ledger_count_login(uint64 nanoseconds);

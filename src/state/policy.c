@@ -88,6 +88,7 @@ gov_policy_make_empty(GovPolicy *policy)
 	class->idle_timeout = GOV_NEVER;
 	class->idle_timeout_floor = GOV_NEVER;
 	class->idle_in_transaction_timeout = GOV_NEVER;
+	class->transaction_timeout = GOV_NEVER;
 	class->max_lifetime = GOV_NEVER;
 }
 
@@ -119,6 +120,7 @@ can_make_stale(const GovClass *class)
 	return class->used && class->mode != GOV_MODE_OFF &&
 		(class->idle_timeout != GOV_NEVER ||
 		 class->idle_in_transaction_timeout != GOV_NEVER ||
+		 class->transaction_timeout != GOV_NEVER ||
 		 class->max_lifetime != GOV_NEVER);
 }
 

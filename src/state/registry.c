@@ -33,13 +33,15 @@ typedef struct GovRegistry
 {
 	uint64_t	generation;		/* of the policy by which sessions are classified */
 	GovSessionCounts counts;
-	/* followed by the slots, the facts and the details, one of each per backend */
+	pg_atomic_uint32 names_left;	/* whether some slot has a new name for the governor */
+	/* followed by the slots, the facts, the details and the new names, one of each per backend */
 } GovRegistry;
 
 static GovRegistry *registry = NULL;
 static GovSessionSlot *slots = NULL;
 static GovSessionFacts *all_facts = NULL;
 static char (*details)[GOV_DETAIL_SIZE] = NULL;
+static char (*new_names)[GOV_NAME_SIZE] = NULL;
 
 /* Of this backend */
 static GovSessionSlot *my_slot = NULL;
@@ -75,10 +77,16 @@ details_offset(void)
 					MAXALIGN(mul_size(MaxBackends, sizeof(GovSessionFacts))));
 }
 
+static Size
+new_names_offset(void)
+{
+	return add_size(details_offset(), mul_size(MaxBackends, GOV_DETAIL_SIZE));
+}
+
 Size
 gov_registry_shmem_size(void)
 {
-	return add_size(details_offset(), mul_size(MaxBackends, GOV_DETAIL_SIZE));
+	return add_size(new_names_offset(), mul_size(MaxBackends, GOV_NAME_SIZE));
 }
 
 void
@@ -88,15 +96,19 @@ gov_registry_shmem_attach(void *memory, bool is_new)
 	slots = (GovSessionSlot *) ((char *) memory + slots_offset());
 	all_facts = (GovSessionFacts *) ((char *) memory + facts_offset());
 	details = (char (*)[GOV_DETAIL_SIZE]) ((char *) memory + details_offset());
+	new_names = (char (*)[GOV_NAME_SIZE]) ((char *) memory + new_names_offset());
 	if (!is_new)
 		return;
 
 	memset(memory, 0, gov_registry_shmem_size());
+	pg_atomic_init_u32(&registry->names_left, 0);
 	for (int i = 0; i < MaxBackends; i++)
 	{
 		slots[i].class_id = GOV_NO_CLASS;
 		pg_atomic_init_u64(&slots[i].request, 0);
-		pg_atomic_init_u64(&slots[i].request_rest, 0);
+		pg_atomic_init_u64(&slots[i].request_subject, 0);
+		pg_atomic_init_u64(&slots[i].transaction_end, 0);
+		pg_atomic_init_u32(&slots[i].traits, 0);
 	}
 }
 
@@ -157,6 +169,7 @@ release(int code, Datum arg)
 	slot->pid = 0;
 	slot->class_id = GOV_NO_CLASS;
 	slot->activity = NULL;
+	slot->has_new_name = false;
 	pg_atomic_write_u64(&slot->request, 0);
 	if (slot->asker)
 		SetLatch(slot->asker);
@@ -192,8 +205,12 @@ gov_registry_claim(const GovSessionFacts *facts, GovExemption exemption, int cla
 		slot->exemption = exemption;
 		slot->class_id = class_id;
 		slot->rule = rule;
+		slot->has_moved = false;
+		slot->has_new_name = false;
 		slot->activity = MyBEEntry;
 		pg_atomic_write_u64(&slot->request, 0);
+		pg_atomic_write_u64(&slot->transaction_end, 0);
+		pg_atomic_write_u32(&slot->traits, 0);
 		count(slot, &registry->counts, 1);
 		my_on_exit = on_exit;
 		my_slot = slot;
@@ -210,6 +227,16 @@ gov_registry_begin_generation(uint64_t generation)
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
 }
 
+/* Puts a session into another class.  Caller holds the sessions lock exclusively. */
+static void
+move(GovSessionSlot *slot, int class_id, int rule)
+{
+	count(slot, &registry->counts, -1);
+	slot->class_id = class_id;
+	slot->rule = rule;
+	count(slot, &registry->counts, 1);
+}
+
 bool
 gov_registry_move(int number, uint32 generation, int class_id, int rule)
 {
@@ -219,32 +246,105 @@ gov_registry_move(int number, uint32 generation, int class_id, int rule)
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
 	here = slot->pid != 0 && slot->generation == generation;
 	if (here)
-	{
-		count(slot, &registry->counts, -1);
-		slot->class_id = class_id;
-		slot->rule = rule;
-		count(slot, &registry->counts, 1);
-	}
+		move(slot, class_id, rule);
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
 	return here;
+}
+
+GovRenaming
+gov_registry_rename(const GovSession *session, const char *application_name,
+					const GovIdentity *identity, GovClassification now, uint64_t generation)
+{
+	GovSessionSlot *slot = &slots[session->slot];
+	GovSessionFacts *facts = &all_facts[session->slot];
+	GovRenaming result = GOV_RENAMING_DONE;
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
+	if (slot->pid == 0 || slot->generation != session->generation ||
+		slot->exemption != (int8) session->exemption || slot->has_moved != session->has_moved)
+		result = GOV_RENAMING_GONE;
+	else if (registry->generation > generation || slot->class_id != session->class_id)
+		result = GOV_RENAMING_OUTDATED;
+	else
+	{
+		strlcpy(facts->application_name, application_name, GOV_NAME_SIZE);
+		memcpy(&facts->identity, identity, sizeof(GovIdentity));
+		if (now.class_id != slot->class_id)
+			slot->has_moved = true;
+		move(slot, now.class_id, now.position);
+	}
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
+	return result;
+}
+
+/* Nobody else writes them, so no update can be lost. */
+void
+gov_registry_set_trait(GovTrait trait, bool on)
+{
+	uint32		traits = pg_atomic_read_u32(&my_slot->traits);
+
+	pg_atomic_write_u32(&my_slot->traits, on ? traits | trait : traits & ~(uint32) trait);
+}
+
+void
+gov_registry_leave_name(const char *application_name)
+{
+	GovSessionSlot *slot = my_slot;
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
+	strlcpy(new_names[slot - slots], application_name, GOV_NAME_SIZE);
+	slot->has_new_name = true;
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
+	pg_atomic_write_u32(&registry->names_left, 1);
+}
+
+bool
+gov_registry_names_left(void)
+{
+	return pg_atomic_exchange_u32(&registry->names_left, 0) != 0;
+}
+
+/* Copies a slot with its facts.  Caller holds the sessions lock. */
+static void
+copy_session(int number, GovSession *session)
+{
+	const GovSessionSlot *slot = &slots[number];
+
+	session->slot = number;
+	session->pid = slot->pid;
+	if (slot->pid == 0)
+		return;
+	session->generation = slot->generation;
+	session->exemption = slot->exemption;
+	session->class_id = slot->class_id;
+	session->rule = slot->rule;
+	session->has_moved = slot->has_moved;
+	memcpy(&session->facts, &all_facts[number], sizeof(GovSessionFacts));
+}
+
+bool
+gov_registry_take_name(int number, GovSession *session, char *application_name)
+{
+	GovSessionSlot *slot = &slots[number];
+	bool		has_new_name;
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
+	has_new_name = slot->has_new_name;
+	if (has_new_name)
+	{
+		copy_session(number, session);
+		strlcpy(application_name, new_names[number], GOV_NAME_SIZE);
+		slot->has_new_name = false;
+	}
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
+	return has_new_name;
 }
 
 bool
 gov_registry_read(int number, GovSession *session)
 {
-	GovSessionSlot *slot = &slots[number];
-
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_SHARED);
-	session->slot = number;
-	session->pid = slot->pid;
-	if (slot->pid != 0)
-	{
-		session->generation = slot->generation;
-		session->exemption = slot->exemption;
-		session->class_id = slot->class_id;
-		session->rule = slot->rule;
-		memcpy(&session->facts, &all_facts[number], sizeof(GovSessionFacts));
-	}
+	copy_session(number, session);
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
 	return session->pid != 0;
 }

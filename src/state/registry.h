@@ -41,17 +41,26 @@ typedef struct GovSessionFacts
 	int32_t		client_port;	/* -1: unix socket */
 	char		role[GOV_NAME_SIZE];
 	char		database[GOV_NAME_SIZE];
-	char		application_name[GOV_NAME_SIZE];	/* as it was at login */
+	char		application_name[GOV_NAME_SIZE];	/* by which it is classified */
 	GovIdentity identity;
 } GovSessionFacts;
+
+/* What a session says of itself as it works, see actors/work.c.  Bits of GovSessionSlot.traits. */
+typedef enum GovTrait
+{
+	GOV_TRAIT_LISTENS = 1 << 0, /* it has executed LISTEN */
+	GOV_TRAIT_LOCKS = 1 << 1,	/* it has once asked for an advisory lock of its session */
+	GOV_TRAIT_OVERDUE = 1 << 2, /* transaction_timeout has made its last transaction fail */
+} GovTrait;
 
 /*
  * The hot half of a slot, indexed by the backend's process number.
  *
  * A session is identified by (pid, generation): a pid alone may be reused.
  * Under GOV_LOCK_SESSIONS: pid, generation, exemption, class_id, rule,
- * activity, and the facts beside it.  request, request_rest and asker: see
- * actors/reclaim.h.
+ * activity, moved, new_name, and the facts beside it.  request,
+ * request_subject and asker: see actors/reclaim.h.  traits and transaction_end
+ * are written by the session itself.
  */
 typedef struct GovSessionSlot
 {
@@ -59,10 +68,14 @@ typedef struct GovSessionSlot
 	uint32		generation;		/* how often this slot was claimed */
 	int8		exemption;		/* a GovExemption */
 	int8		class_id;		/* GOV_NO_CLASS if exempt */
+	bool		has_moved;		/* by a name that came after the login: it does so once */
+	bool		has_new_name;	/* which the governor is to classify: see gov_registry_new_name() */
 	int32		rule;			/* position of the rule that matched, or GOV_NO_RULE */
 	PgBackendStatus *activity;	/* the backend's own report, in shared memory */
 	pg_atomic_uint64 request;	/* the reclaim request, see actors/reclaim.h */
-	pg_atomic_uint64 request_rest;	/* the rest that the request is about: its state_since */
+	pg_atomic_uint64 request_subject;	/* the rest or the transaction that the request is about */
+	pg_atomic_uint64 transaction_end;	/* when the last transaction ended, a GovTime; 0: none has */
+	pg_atomic_uint32 traits;	/* GovTrait bits */
 	Latch	   *asker;			/* set when the request is answered or moot; NULL: nobody waits */
 } GovSessionSlot;
 
@@ -75,6 +88,7 @@ typedef struct GovSession
 	GovExemption exemption;
 	int			class_id;
 	int			rule;
+	bool		has_moved;
 	GovSessionFacts facts;
 } GovSession;
 
@@ -121,6 +135,41 @@ extern void gov_registry_begin_generation(uint64_t generation);
  * if it is gone.  Called by the governor.
  */
 extern bool gov_registry_move(int slot, uint32 generation, int class_id, int rule);
+
+/* How an attempt to rename a session went. */
+typedef enum GovRenaming
+{
+	GOV_RENAMING_DONE,
+	GOV_RENAMING_GONE,			/* the session is gone, or was renamed meanwhile */
+	GOV_RENAMING_OUTDATED,		/* another generation is in force: classify again */
+} GovRenaming;
+
+/*
+ * Gives a session, as it was read, another name, identity and class.  Nothing
+ * changes unless it is still as it was read, and `generation` is the policy by
+ * which sessions are classified.  A move into another class is its only one.
+ * Called by the session itself and by the governor.
+ */
+extern GovRenaming gov_registry_rename(const GovSession *session, const char *application_name,
+									   const GovIdentity *identity, GovClassification now,
+									   uint64_t generation);
+
+/*
+ * Leaves a name that came after the login to the governor, which can ask the
+ * catalog.  Called by the session itself; wakes nobody.
+ */
+extern void gov_registry_leave_name(const char *application_name);
+
+/*
+ * Takes such a name, of GOV_NAME_SIZE bytes, out of a slot, with the session;
+ * false if there is none.  gov_registry_names_left() says whether there were
+ * any since it was asked last.  Called by the governor.
+ */
+extern bool gov_registry_take_name(int slot, GovSession *session, char *application_name);
+extern bool gov_registry_names_left(void);
+
+/* Sets or clears a trait of this session.  Called by the session itself, which has a slot. */
+extern void gov_registry_set_trait(GovTrait trait, bool on);
 
 /* Copies a slot with its facts; false if the slot is free. */
 extern bool gov_registry_read(int slot, GovSession *session);

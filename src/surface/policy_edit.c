@@ -83,6 +83,7 @@ static const PolicyTable tables[] = {
 		"idle_timeout_floor = coalesce(n.idle_timeout_floor, c.idle_timeout_floor), "
 		"idle_in_transaction_timeout = coalesce(n.idle_in_transaction_timeout, c.idle_in_transaction_timeout), "
 		"max_lifetime = coalesce(n.max_lifetime, c.max_lifetime), "
+		"transaction_timeout = coalesce(n.transaction_timeout, c.transaction_timeout), "
 		"keep_warm = CASE WHEN n.keep_warm OPERATOR(pg_catalog.=) 0 THEN c.keep_warm ELSE n.keep_warm END, "
 		"reclaim_rate = coalesce(n.reclaim_rate, c.reclaim_rate), "
 		"description = coalesce(n.description, c.description) "

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * session_sql.c
- *		SQL functions about single sessions: reclaim.
+ *		SQL functions about single sessions: reclaim, register.
  *
  * Owns: nothing.                         Runs in: backends.
  *
@@ -12,8 +12,10 @@
 #include "compat.h"
 
 #include "actors/reclaim.h"
+#include "actors/rename.h"
 #include "clock.h"
 #include "state/census.h"
+#include "state/policy.h"
 #include "state/registry.h"
 #include "state/shmem.h"
 
@@ -27,6 +29,7 @@
 #define RECLAIM_PATIENCE	GOV_SECOND
 
 PG_FUNCTION_INFO_V1(gov_reclaim_0_1);
+PG_FUNCTION_INFO_V1(gov_register_0_1);
 
 /* The same test as pg_terminate_backend(): see pg_signal_backend() in core. */
 static void
@@ -87,7 +90,7 @@ reclaim(const GovSession *session, const char *detail)
 		uint64		request;
 
 		request = gov_reclaim_ask(session->slot, session->generation, GOV_REASON_REQUESTED,
-								  first.state_since, detail, MyLatch);
+								  gov_staleness_subject(&first, GOV_REASON_REQUESTED), detail, MyLatch);
 		if (request == 0)
 			return true;		/* it has ended by itself */
 
@@ -136,4 +139,94 @@ gov_reclaim_0_1(PG_FUNCTION_ARGS)
 
 	signature(detail, text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	PG_RETURN_BOOL(reclaim(&session, detail));
+}
+
+/*
+ * A part of an identity, cleaned as application_name is; NULL if it is absent.
+ * Too long is an error: cut, two instances could look like one.
+ */
+static char *
+identity_part(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	char	   *part;
+
+	if (PG_ARGISNULL(number))
+		return NULL;
+	part = gov_clean_ascii(text_to_cstring(PG_GETARG_TEXT_PP(number)));
+	if (strlen(part) >= GOV_NAME_SIZE)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("the %s of a function identity is too long", name),
+				 errdetail("It has %zu bytes, and may have at most %d.", strlen(part), GOV_NAME_SIZE - 1),
+				 errhint("Use a shorter one, for example its last 12 characters.")));
+	return part[0] ? part : NULL;
+}
+
+/* The name of the class that this session is in now. */
+static Datum
+own_class(FunctionCallInfo fcinfo)
+{
+	GovSessionSlot *mine = gov_registry_mine();
+	GovSession	session;
+	char		name[GOV_NAME_SIZE];
+
+	if (mine == NULL || !gov_registry_read(mine - gov_registry_slot(0), &session))
+		PG_RETURN_NULL();
+	gov_policy_class_name(session.class_id, name);
+	if (name[0] == '\0')
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(name));
+}
+
+/*
+ * register(platform, function, version, instance, lease) -> class
+ *
+ * For functions that cannot send their identity in application_name.
+ */
+Datum
+gov_register_0_1(PG_FUNCTION_ARGS)
+{
+	char	   *platform;
+	char	   *function;
+	GovIdentity identity;
+
+	gov_shmem_require();
+	platform = identity_part(fcinfo, 0, "platform");
+	function = identity_part(fcinfo, 1, "function");
+	gov_identity_make(platform, function, identity_part(fcinfo, 2, "version"),
+					  identity_part(fcinfo, 3, "instance"), &identity);
+	if (platform == NULL || function == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("a function identity needs a platform and a function"),
+				 errhint("For example: SELECT governor.register('lambda', 'checkout', '7', 'f3a91c').")));
+	if (!PG_ARGISNULL(4))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("leases are not in this version of pg_governor"),
+				 errhint("Leave the lease out; idle_timeout ends sessions that rest.")));
+
+	switch (gov_rename_register(&identity))
+	{
+		case GOV_REGISTRATION_DONE:
+		case GOV_REGISTRATION_KNOWN:
+			break;
+		case GOV_REGISTRATION_FIXED:
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("this session has said already which function it belongs to"),
+					 errdetail("A session says so once, in application_name or by governor.register()."),
+					 errhint("Behind a pooler functions share sessions: give the pooler's role a class by a rule instead.")));
+			break;
+		case GOV_REGISTRATION_EXEMPT:
+			ereport(NOTICE,
+					(errmsg("superusers and replication are exempt, and in no class")));
+			break;
+		case GOV_REGISTRATION_NO_SESSION:
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("this process is not a client session")));
+			break;
+	}
+	return own_class(fcinfo);
 }

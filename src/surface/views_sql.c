@@ -203,8 +203,35 @@ verdict_name(const GovCensusRow *row, GovTime now)
 {
 	if (row->exemption != GOV_EXEMPT_NOT)
 		return "exempt";
-	return gov_reason_name(gov_verdict_is_stale(row->verdict, now) ?
-						   row->verdict.reason : GOV_REASON_NONE);
+	if (gov_verdict_is_stale(row->verdict, now))
+		return gov_reason_name(row->verdict.reason);
+	return gov_keep_name(row->activity.keep);
+}
+
+/* Why the verdict is what it is, where the verdict alone does not say. */
+static const char *
+verdict_detail(const GovCensus *census, const GovCensusRow *row)
+{
+	const GovClass *class;
+
+	if (row->exemption == GOV_EXEMPT_SUPERUSER)
+		return "superuser";
+	if (row->exemption == GOV_EXEMPT_REPLICATION)
+		return "replication";
+	class = &census->policy->classes[row->class_id];
+	if (!class->used || census->classes[row->class_id].mode == GOV_MODE_OFF)
+		return "the class's mode in force is off";
+	if (!gov_policy_class_is_governed(class))
+		return "the class has no timeout";
+	if (row->activity.keep == GOV_KEEP_LISTENING)
+		return "it has executed LISTEN";
+	if (row->activity.keep == GOV_KEEP_ADVISORY_LOCK)
+		return "it holds an advisory lock of its session";
+	if (row->activity.state == GOV_ACTIVITY_UNKNOWN)
+		return "track_activities is off";
+	if (row->kept_warm)
+		return "keep_warm";
+	return "";
 }
 
 /* pid, datname, usename, application_name, class */
@@ -250,6 +277,7 @@ fill_session(Row *row, const GovCensus *census, const GovCensusRow *seen, const 
 	put_null(row);				/* lease_until */
 	put_null(row);				/* blocks */
 	put_null(row);				/* snapshot_age */
+	put_text(row, verdict_detail(census, seen));
 }
 
 /* governor.sessions: what the governor would decide if it looked now */
@@ -262,7 +290,7 @@ gov_sessions_0_1(PG_FUNCTION_ARGS)
 	gov_shmem_require();
 	InitMaterializedSRF(fcinfo, 0);
 	census = gov_census_create();
-	gov_census_take(census);
+	gov_census_take(census, true);
 
 	for (int i = 0; i < census->nrows; i++)
 	{
@@ -292,7 +320,7 @@ gov_admission_0_1(PG_FUNCTION_ARGS)
 	gov_shmem_require();
 	InitMaterializedSRF(fcinfo, 0);
 	census = gov_census_create();
-	gov_census_take(census);
+	gov_census_take(census, false);
 
 	for (int id = 0; id < GOV_MAX_CLASSES; id++)
 	{
@@ -361,7 +389,9 @@ gov_stat_classes_0_1(PG_FUNCTION_ARGS)
 		put_bigint(&row, stats.reclaimed[GOV_REASON_IDLE]);
 		put_bigint(&row, stats.reclaimed[GOV_REASON_IDLE_IN_TRANSACTION]);
 		put_bigint(&row, stats.reclaimed[GOV_REASON_LIFETIME]);
+		put_bigint(&row, stats.reclaimed[GOV_REASON_TRANSACTION_TIMEOUT]);
 		put_bigint(&row, stats.reclaimed[GOV_REASON_REQUESTED]);
+		put_bigint(&row, stats.cancelled);
 		put_bigint(&row, stats.would_reclaim);
 		put_bigint(&row, stats.declined);
 		put_bigint(&row, 0);	/* regrets */

@@ -318,10 +318,10 @@ sub receive
 		}
 		return if $self->{closed};
 
+		# what is there already is read also when there is no time to wait
 		my $left = $end - time();
 
-		return if $left <= 0;
-		next unless IO::Select->new($self->{socket})->can_read($left);
+		return unless IO::Select->new($self->{socket})->can_read($left > 0 ? $left : 0);
 
 		my $count = sysread($self->{socket}, my $bytes, 65536);
 

@@ -371,8 +371,45 @@ random_names(void)
 	}
 }
 
+static void
+given_one_by_one(void)
+{
+	GovIdentity made;
+	GovIdentity parsed;
+
+	memset(&made, 0xA5, sizeof(made));
+	CHECK(gov_identity_make("Lambda", "Checkout", "7", "a:b:c", &made));
+	CHECK(gov_identity_parse("faas:lambda:Checkout:7:a:b:c", &parsed));
+	CHECK_STR(made.platform, "lambda");
+	CHECK_STR(made.function, "Checkout");
+	CHECK_STR(made.version, "7");
+	CHECK_STR(made.instance, "a:b:c");
+	CHECK(memcmp(&made, &parsed, sizeof(made)) == 0);
+
+	/* a colon is a byte like any other in a part of its own */
+	CHECK(gov_identity_make("lambda", "a:b", NULL, "", &made));
+	CHECK_STR(made.function, "a:b");
+	CHECK_STR(made.version, "");
+	CHECK_STR(made.instance, "");
+	CHECK_BOOL(made.cut, false);
+
+	CHECK(!gov_identity_make(NULL, "", NULL, NULL, &made));
+	CHECK_BOOL(made.present, false);
+
+	/* 63 bytes are kept, whatever comes behind them is not */
+	{
+		char		longest[KEPT + 2];
+
+		memset(longest, 'x', sizeof(longest));
+		longest[KEPT + 1] = '\0';
+		CHECK(gov_identity_make("p", longest, NULL, NULL, &made));
+		CHECK_INT(strlen(made.function), KEPT);
+	}
+}
+
 const UnitTest identity_tests[] = {
 	{"identity: foreign names have none", foreign_names},
+	{"identity: parts given one by one", given_one_by_one},
 	{"identity: parts of a name", part_table},
 	{"identity: every combination of parts", part_combinations},
 	{"identity: 62, 63, 64 and more bytes", lengths_of_a_full_name},

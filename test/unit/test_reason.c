@@ -27,6 +27,7 @@ static const struct
 	{GOV_REASON_IDLE, "idle", GOV_ACTIVITY_IDLE},
 	{GOV_REASON_IDLE_IN_TRANSACTION, "idle_in_transaction", GOV_ACTIVITY_IDLE_IN_TRANSACTION},
 	{GOV_REASON_LIFETIME, "lifetime", GOV_ACTIVITY_IDLE},
+	{GOV_REASON_TRANSACTION_TIMEOUT, "transaction_timeout", GOV_ACTIVITY_UNKNOWN},
 	{GOV_REASON_REQUESTED, "requested", GOV_ACTIVITY_IDLE},
 };
 
@@ -67,24 +68,37 @@ complete_and_distinct(void)
 	}
 }
 
-/* Nothing is ever ended without a state it must be in, least of all for no reason. */
+/* Nothing is ever ended without a state or a transaction it must be in, least of all for no reason. */
 static void
 states_that_rest(void)
 {
 	CHECK_INT(gov_reason_state(GOV_REASON_NONE), GOV_ACTIVITY_UNKNOWN);
+	CHECK(!gov_reason_is_about_transaction(GOV_REASON_NONE));
 
 	for (int reason = GOV_REASON_NONE + 1; reason < GOV_REASON_COUNT; reason++)
 	{
 		GovActivityState state = gov_reason_state((GovReason) reason);
 
 		unit_row("%s", gov_reason_name((GovReason) reason));
-		CHECK(state == GOV_ACTIVITY_IDLE || state == GOV_ACTIVITY_IDLE_IN_TRANSACTION);
+		if (gov_reason_is_about_transaction((GovReason) reason))
+			CHECK_INT(state, GOV_ACTIVITY_UNKNOWN);
+		else
+			CHECK(state == GOV_ACTIVITY_IDLE || state == GOV_ACTIVITY_IDLE_IN_TRANSACTION);
 	}
+}
+
+static void
+words_for_keeping(void)
+{
+	CHECK_STR(gov_keep_name(GOV_KEEP_NOT), "keep");
+	CHECK_STR(gov_keep_name(GOV_KEEP_LISTENING), "listening");
+	CHECK_STR(gov_keep_name(GOV_KEEP_ADVISORY_LOCK), "advisory_lock");
 }
 
 const UnitTest reason_tests[] = {
 	{"reason: every name and state", names_and_states},
 	{"reason: names are complete, distinct and fit for columns", complete_and_distinct},
-	{"reason: sessions end only at rest", states_that_rest},
+	{"reason: sessions end only at rest, or for their transaction", states_that_rest},
+	{"reason: words for sessions that idle rules keep", words_for_keeping},
 	UNIT_END
 };

@@ -903,7 +903,32 @@ membership_of_a_role(void)
 	CHECK_BOOL(matches(&rules[1], &facts), false);
 }
 
+
+/* ---- Names after the login ---- */
+
+static void
+later_names(void)
+{
+	/* who may be renamed: the default class, or no identity; and once */
+	CHECK_BOOL(gov_rules_may_rename(GOV_DEFAULT_CLASS, false, false), true);
+	CHECK_BOOL(gov_rules_may_rename(GOV_DEFAULT_CLASS, true, false), true);
+	CHECK_BOOL(gov_rules_may_rename(3, false, false), true);
+	CHECK_BOOL(gov_rules_may_rename(3, true, false), false);
+	CHECK_BOOL(gov_rules_may_rename(GOV_DEFAULT_CLASS, false, true), false);
+	CHECK_BOOL(gov_rules_may_rename(GOV_DEFAULT_CLASS, true, true), false);
+	CHECK_BOOL(gov_rules_may_rename(3, false, true), false);
+	CHECK_BOOL(gov_rules_may_rename(3, true, true), false);
+
+	/* into any class, but never back into the default one */
+	CHECK_BOOL(gov_rules_accepts(GOV_DEFAULT_CLASS, GOV_DEFAULT_CLASS), true);
+	CHECK_BOOL(gov_rules_accepts(GOV_DEFAULT_CLASS, 3), true);
+	CHECK_BOOL(gov_rules_accepts(3, 3), true);
+	CHECK_BOOL(gov_rules_accepts(3, 4), true);
+	CHECK_BOOL(gov_rules_accepts(3, GOV_DEFAULT_CLASS), false);
+}
+
 const UnitTest rules_tests[] = {
+	{"rules: names after the login", later_names},
 	{"rules: LIKE", like_table},
 	{"rules: LIKE against a naive matcher", like_against_reference},
 	{"rules: LIKE is never exponential", like_is_not_exponential},

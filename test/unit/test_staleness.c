@@ -33,6 +33,7 @@ limits_of(GovTime idle_in_transaction_timeout, GovTime max_lifetime)
 		.idle_timeout = 0,
 		.idle_timeout_floor = 0,
 		.idle_in_transaction_timeout = idle_in_transaction_timeout,
+		.transaction_timeout = GOV_NEVER,
 		.max_lifetime = max_lifetime,
 	};
 
@@ -406,6 +407,132 @@ verdict_properties(void)
 	}
 }
 
+/* A transaction that began at START, and its session in some state since START + 5 s. */
+static GovActivity
+in_transaction(GovActivityState state, uint32_t number)
+{
+	GovActivity activity = activity_of(state, START + 5 * GOV_SECOND, START - GOV_SECOND);
+
+	activity.transaction_start = START;
+	activity.transaction = number;
+	return activity;
+}
+
+static void
+transaction_timeout(void)
+{
+	static const GovTime lengths[] = {0, 1, GOV_MSEC, 30 * GOV_SECOND};
+	GovClass	limits = limits_of(GOV_NEVER, 0);
+
+	for (size_t i = 0; i < lengthof(lengths); i++)
+	{
+		limits.transaction_timeout = lengths[i];
+		for (int state = 0; state < ALL_STATES; state++)
+		{
+			GovActivity activity = in_transaction((GovActivityState) state, 7);
+			GovVerdict	verdict = gov_staleness_judge(&activity, &limits, GOV_NEVER, true);
+
+			unit_row("state %d, %" PRId64 " us", state, lengths[i]);
+			if (state != GOV_ACTIVITY_ACTIVE && state != GOV_ACTIVITY_IDLE_IN_TRANSACTION)
+			{
+				CHECK(verdict.reason != GOV_REASON_TRANSACTION_TIMEOUT);
+				continue;
+			}
+			CHECK_INT(verdict.reason, GOV_REASON_TRANSACTION_TIMEOUT);
+			CHECK_INT(verdict.stale_at, START + lengths[i]);
+			CHECK_BOOL(gov_verdict_is_stale(verdict, START + lengths[i] - 1), false);
+			CHECK_BOOL(gov_verdict_is_stale(verdict, START + lengths[i]), true);
+			CHECK_INT(gov_staleness_subject(&activity, verdict.reason), 7);
+			CHECK_INT(gov_staleness_lasted(&activity, verdict.reason, START + 9), 9);
+
+			/* one without a name may be the next one by now */
+			activity.transaction = 0;
+			CHECK_INT(gov_staleness_judge(&activity, &limits, GOV_NEVER, true).reason, GOV_REASON_NONE);
+		}
+	}
+
+	unit_row("no timeout");
+	limits.transaction_timeout = GOV_NEVER;
+	for (int state = 0; state < ALL_STATES; state++)
+	{
+		GovActivity activity = in_transaction((GovActivityState) state, 7);
+
+		activity.overdue = state == GOV_ACTIVITY_IDLE_IN_TRANSACTION;
+		CHECK(gov_staleness_judge(&activity, &limits, GOV_NEVER, true).reason != GOV_REASON_TRANSACTION_TIMEOUT);
+	}
+}
+
+/* Of the two that can end a session idle in a transaction, whichever comes first. */
+static void
+transaction_or_idle(void)
+{
+	GovActivity activity = in_transaction(GOV_ACTIVITY_IDLE_IN_TRANSACTION, 7);
+	GovClass	limits = limits_of(10 * GOV_SECOND, GOV_NEVER);
+	GovVerdict	verdict;
+
+	/* idle from START + 5 s, so stale at START + 15 s */
+	limits.transaction_timeout = 15 * GOV_SECOND - 1;
+	verdict = gov_staleness_judge(&activity, &limits, GOV_NEVER, false);
+	CHECK_INT(verdict.reason, GOV_REASON_TRANSACTION_TIMEOUT);
+	CHECK_INT(verdict.stale_at, START + 15 * GOV_SECOND - 1);
+
+	limits.transaction_timeout = 15 * GOV_SECOND;
+	verdict = gov_staleness_judge(&activity, &limits, GOV_NEVER, false);
+	CHECK_INT(verdict.reason, GOV_REASON_IDLE_IN_TRANSACTION);
+	CHECK_INT(verdict.stale_at, START + 15 * GOV_SECOND);
+	CHECK_INT(gov_staleness_subject(&activity, verdict.reason), START + 5 * GOV_SECOND);
+	CHECK_INT(gov_staleness_lasted(&activity, verdict.reason, START + 6 * GOV_SECOND), GOV_SECOND);
+	CHECK_INT(gov_staleness_lasted(&activity, verdict.reason, START), 0);	/* the clock was set back */
+}
+
+/* A block that transaction_timeout made fail has a moment to be ended. */
+static void
+failed_block(void)
+{
+	GovActivity activity = activity_of(GOV_ACTIVITY_IDLE_IN_TRANSACTION, START, START);
+	GovClass	limits = limits_of(GOV_NEVER, GOV_NEVER);
+	GovVerdict	verdict;
+
+	activity.transaction_start = GOV_NEVER;
+	limits.transaction_timeout = 1;
+	verdict = gov_staleness_judge(&activity, &limits, GOV_NEVER, false);
+	CHECK_INT(verdict.reason, GOV_REASON_NONE);
+
+	activity.overdue = true;
+	verdict = gov_staleness_judge(&activity, &limits, GOV_NEVER, false);
+	CHECK_INT(verdict.reason, GOV_REASON_TRANSACTION_TIMEOUT);
+	CHECK_INT(verdict.stale_at, START + GOV_ROLLBACK_GRACE);
+	CHECK_INT(gov_staleness_subject(&activity, verdict.reason), START);
+	CHECK_INT(gov_staleness_lasted(&activity, verdict.reason, START + 3), 3);
+}
+
+/* Whom idle rules keep, transaction_timeout ends all the same. */
+static void
+kept_by_idle_rules(void)
+{
+	static const GovKeep keeps[] = {GOV_KEEP_LISTENING, GOV_KEEP_ADVISORY_LOCK};
+
+	for (size_t i = 0; i < lengthof(keeps); i++)
+	{
+		for (int state = 0; state < ALL_STATES; state++)
+		{
+			GovActivity activity = in_transaction((GovActivityState) state, 7);
+			GovClass	limits = limits_of(0, 0);
+
+			unit_row("%s, state %d", gov_keep_name(keeps[i]), state);
+			activity.keep = keeps[i];
+			CHECK_INT(gov_staleness_judge(&activity, &limits, 0, false).reason, GOV_REASON_NONE);
+
+			limits.transaction_timeout = 0;
+			if (state == GOV_ACTIVITY_ACTIVE || state == GOV_ACTIVITY_IDLE_IN_TRANSACTION)
+				CHECK_INT(gov_staleness_judge(&activity, &limits, 0, false).reason,
+						  GOV_REASON_TRANSACTION_TIMEOUT);
+			else
+				CHECK_INT(gov_staleness_judge(&activity, &limits, 0, false).reason, GOV_REASON_NONE);
+		}
+	}
+}
+
 const UnitTest staleness_tests[] = {
 	{"core: a point in time after another", time_after},
 	{"core: units of time", units_of_time},
@@ -414,5 +541,9 @@ const UnitTest staleness_tests[] = {
 	{"staleness: a verdict and the present", is_stale},
 	{"staleness: timeouts that end beyond all time", overflow},
 	{"staleness: verdicts are monotone", verdict_properties},
+	{"staleness: transaction_timeout", transaction_timeout},
+	{"staleness: transaction_timeout or idle in transaction", transaction_or_idle},
+	{"staleness: a block that failed by transaction_timeout", failed_block},
+	{"staleness: sessions that idle rules keep", kept_by_idle_rules},
 	UNIT_END
 };
