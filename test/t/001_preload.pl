@@ -55,6 +55,7 @@ my %calls = (
 	'classify(name,name,text,inet)' => "SELECT * FROM governor.classify('r', 'd', 'a', '127.0.0.1')",
 	'events()' => 'SELECT * FROM governor.events()',
 	'reclaim(integer,text)' => "SELECT governor.reclaim(1, 'why')",
+	'register(text,text,text,text,interval)' => "SELECT governor.register('lambda', 'f')",
 	'reload()' => 'SELECT governor.reload()',
 	'reset_stats()' => 'SELECT governor.reset_stats()',
 	'sessions()' => 'SELECT * FROM governor.sessions()',

@@ -189,17 +189,18 @@ gets({ user => 'plain', application_name => "faas:lambda:pay%':\"\\:;--" },
 	'by_pay', 60, 'quotes and backslashes');
 gets({ user => 'plain', application_name => "\xff" x 300 }, 'default', undef, '300 odd bytes');
 
-# application_name in options is no name in the startup packet
-$client =
-  gets({ user => 'plain', options => '-c application_name=batch_1' }, 'default', undef, 'a name in options');
-is_deeply(
-	session_of($client, 'application_name, class'),
-	[ 'batch_1', 'default' ],
-	'is the name of the session, and not the one it logged in with');
+# application_name in options is no name in the startup packet: it comes a
+# moment after the login, and where a rule asks for membership the governor
+# looks at it (see 015_rename.pl)
+foreach my $row ([ 'batch_1', 'by_name' ], [ 'faas:lambda:pay:1:i', 'by_pay' ])
+{
+	my $named = GovClient->login($node, user => 'plain', options => "-c application_name=$row->[0]");
+
+	ok( $admin->wait_for("SELECT class = '$row->[1]' FROM governor.sessions WHERE pid = " . $named->pid),
+		"a name in options: $row->[0]");
+}
 gets({ user => 'plain', application_name => 'serverless_client', options => '-c application_name=batch_1' },
 	'function', 1010, 'a name in options beside one in the packet');
-gets({ user => 'plain', options => '-c application_name=faas:lambda:pay:1:i' },
-	'default', undef, 'an identity in options');
 
 # libpq: the connection string and the environment
 {
@@ -218,18 +219,8 @@ gets({ user => 'plain', options => '-c application_name=faas:lambda:pay:1:i' },
 			'postgres', $class_of_me,
 			connstr => $node->connstr('postgres') . " user=plain options='-c application_name=batch_x'"),
 		'default',
-		'options do not');
+		'options do not beside the name that psql sends of its own');
 }
-
-# later names do not change the class in this version
-$client = GovClient->login($node, user => 'plain');
-$client->run("SET application_name = 'batch_2'");
-set_policy($admin,
-	"INSERT INTO governor.rules (position, class, application_name) VALUES (51, 'by_name', 'batch_2')");
-is_deeply(
-	session_of($client, 'class, rule, application_name'),
-	[ 'default', undef, 'batch_2' ],
-	'SET application_name changes no class, with a new policy neither');
 
 #
 # Exempt
