@@ -76,6 +76,26 @@ CREATE TABLE governor.classes (
 			   AND extract(month FROM transaction_timeout) = 0
 			   AND extract(year FROM transaction_timeout) = 0),
 
+	-- settings: joined by line feeds, which none of them may contain; the names as the server compares them
+	CONSTRAINT "settings: a list of name=value, or NULL"
+		CHECK (cardinality(settings) = 0
+			   OR array_ndims(settings) = 1
+			   AND array_to_string(settings, E'\n', '') || E'\n' ~
+				   E'^([A-Za-z_][A-Za-z0-9_$]*(\\.[A-Za-z_][A-Za-z0-9_$]*)*=[^\\n]*\\n)+$'),
+	CONSTRAINT "settings: at most 1000 bytes"
+		CHECK (octet_length(array_to_string(settings, E'\n')) <= 1000),
+	CONSTRAINT "settings: no control characters"
+		CHECK (array_to_string(settings, '') !~ E'[\\u0001-\\u001f\\u007f]'),
+	CONSTRAINT "settings: each parameter once"
+		CHECK ((E'\n' || array_to_string(settings, E'\n')) COLLATE "C" !~* E'\\n([^=\\n]+)=[^\\n]*\\n(.*\\n)?\\1='),
+	-- who a session is, what code it loads, how it reads its client; and what makes an error end it
+	CONSTRAINT "settings: not role, session_authorization, client_encoding"
+		CHECK ((E'\n' || array_to_string(settings, E'\n')) COLLATE "C" !~* E'\\n(role|session_authorization|client_encoding)='),
+	CONSTRAINT "settings: not session_, local_ or shared_preload_libraries"
+		CHECK ((E'\n' || array_to_string(settings, E'\n')) COLLATE "C" !~* E'\\n(session|local|shared)_preload_libraries='),
+	CONSTRAINT "settings: not exit_on_error, transaction_*, governor.*"
+		CHECK ((E'\n' || array_to_string(settings, E'\n')) COLLATE "C" !~* E'\\n(exit_on_error=|transaction_|governor\\.)'),
+
 	CONSTRAINT "reserved_sessions: not in this version"
 		CHECK (reserved_sessions = 0 OR name = 'default' AND reserved_sessions = 5),
 	CONSTRAINT "queue_limit: not in this version"
@@ -100,9 +120,7 @@ CREATE TABLE governor.classes (
 	CONSTRAINT "paused: not in this version"
 		CHECK (NOT paused),
 	CONSTRAINT "breaker: not in this version"
-		CHECK (breaker IS NULL),
-	CONSTRAINT "settings: not in this version"
-		CHECK (settings IS NULL)
+		CHECK (breaker IS NULL)
 );
 
 COMMENT ON TABLE governor.classes IS 'Thresholds of each class of sessions; in force in the database named by governor.database';
@@ -128,7 +146,7 @@ COMMENT ON COLUMN governor.classes.keep_warm IS 'So many idle sessions, those us
 COMMENT ON COLUMN governor.classes.reclaim_rate IS 'Stale sessions that are ended per second at most; NULL: no limit';
 COMMENT ON COLUMN governor.classes.paused IS 'Not in this version: newcomers wait, resting sessions end';
 COMMENT ON COLUMN governor.classes.breaker IS 'Not in this version: the circuit breaker that guards the class';
-COMMENT ON COLUMN governor.classes.settings IS 'Not in this version: defaults of parameters at login';
+COMMENT ON COLUMN governor.classes.settings IS 'Defaults of parameters for sessions that log in, as name=value; NULL: none';
 COMMENT ON COLUMN governor.classes.description IS 'For people';
 COMMENT ON COLUMN governor.classes.changed_by IS 'Who changed the row last; kept by a trigger';
 COMMENT ON COLUMN governor.classes.changed_at IS 'When the row was changed last; kept by a trigger';

@@ -26,8 +26,6 @@ UPDATE governor.classes SET sessions_per_instance = 1 WHERE name = 'function';
 UPDATE governor.classes SET paused = true WHERE name = 'function';
 UPDATE governor.classes SET breaker = 'downstream' WHERE name = 'function';
 UPDATE governor.classes SET breaker = '' WHERE name = 'function';
-UPDATE governor.classes SET settings = '{work_mem=4MB}' WHERE name = 'function';
-UPDATE governor.classes SET settings = '{}' WHERE name = 'function';
 -- and with a new row
 INSERT INTO governor.classes (name, max_active) VALUES ('workers', 8);
 INSERT INTO governor.classes (name, reserved_sessions) VALUES ('workers', 5);
@@ -44,7 +42,7 @@ UPDATE governor.classes SET paused = NULL WHERE name = 'function';
 BEGIN;
 UPDATE governor.classes SET reserved_sessions = 0, queue_limit = 0, queue_timeout = '0', connect_rate = NULL,
 	evict_after = NULL, max_active = NULL, gate_timeout = '0', idle_blocker_timeout = NULL,
-	unresponsive_timeout = NULL, sessions_per_instance = NULL, paused = false, breaker = NULL, settings = NULL;
+	unresponsive_timeout = NULL, sessions_per_instance = NULL, paused = false, breaker = NULL;
 UPDATE governor.classes SET evict_after = '0', max_active = 0, idle_blocker_timeout = '0',
 	unresponsive_timeout = '0', sessions_per_instance = 0;
 UPDATE governor.classes SET reserved_sessions = 5 WHERE name = 'default';

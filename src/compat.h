@@ -46,6 +46,8 @@
 #include "storage/lock.h"
 #include "storage/proc.h"
 #include "utils/backend_status.h"
+#include "utils/guc.h"
+#include "utils/guc_tables.h"
 #include "utils/palloc.h"
 #include "utils/wait_event.h"
 
@@ -165,6 +167,28 @@ gov_proc_holds_lock(int proc_number, int partition, LockTagType type)
 	}
 #endif
 	return false;
+}
+
+/*
+ * What the server knows of a parameter; NULL: nothing by this name.  16 lets
+ * others search.  What 15 would find by one of its two obsolete names is not
+ * found here, and harmless.
+ */
+static inline const struct config_generic *
+gov_find_parameter(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return find_option(name, false, true, DEBUG5);
+#else
+	struct config_generic **all = get_guc_variables();
+
+	for (int i = 0; i < GetNumConfigOptions(); i++)
+	{
+		if (pg_strcasecmp(all[i]->name, name) == 0)
+			return all[i];
+	}
+	return NULL;
+#endif
 }
 
 /* Whether bytes of the client's next message were already read from the socket. */

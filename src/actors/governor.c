@@ -189,7 +189,7 @@ classify_again(const GovPolicy *policy, const GovSession *session)
 	}
 	PG_CATCH();
 	{
-		if (gov_policy_first_complaint())
+		if (gov_policy_first_complaint(GOV_COMPLAINT_CLASSIFICATION))
 			EmitErrorReport();
 		FlushErrorState();
 		AbortCurrentTransaction();

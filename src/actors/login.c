@@ -11,6 +11,7 @@
  *		class			by one generation of the policy	[gov_classify_without_catalog,
  *														 classify_with_catalog]
  *		slot			claimed and counted				[gov_registry_claim]
+ *		settings		of its class, for later			[gov_login_settings_take]
  *		victim			able to be asked to end			[gov_victim_prepare]
  *		work			watched from here on			[gov_work_watch]
  *
@@ -27,6 +28,7 @@
 
 #include "actors/classify.h"
 #include "actors/login.h"
+#include "actors/login_settings.h"
 #include "actors/victim.h"
 #include "actors/work.h"
 #include "settings.h"
@@ -92,7 +94,7 @@ classify_with_catalog(const GovSessionFacts *facts, uint64_t *generation, bool *
 		classification->position = GOV_NO_RULE;
 		*generation = gov_policy_generation();
 		*may_become_stale = true;	/* perhaps: the governor will see */
-		if (gov_policy_first_complaint())
+		if (gov_policy_first_complaint(GOV_COMPLAINT_CLASSIFICATION))
 			ereport(LOG,
 					(errmsg("pg_governor could not classify a login: %s", error->message),
 					 errdetail("The session is let in as one of class \"default\".  "
@@ -131,7 +133,10 @@ register_session(Port *port)
 								 classification.position, generation, gov_victim_on_exit));
 
 	if (exemption == GOV_EXEMPT_NOT)
+	{
 		gov_ledger_count_admitted(classification.class_id);
+		gov_login_settings_take(classification.class_id);
+	}
 	if (may_become_stale)
 		gov_pulse_wake_if_dormant();
 	if (exemption != GOV_EXEMPT_REPLICATION)

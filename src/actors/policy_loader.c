@@ -20,6 +20,7 @@
  */
 #include "compat.h"
 
+#include "actors/login_settings.h"
 #include "actors/policy_loader.h"
 #include "core/reason.h"
 #include "settings.h"
@@ -32,11 +33,13 @@
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
 #include "postmaster/interrupt.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/inet.h"
@@ -48,7 +51,7 @@
 /* The columns that this version acts on; the order is that of read_class(). */
 #define CLASSES_QUERY \
 	"SELECT name, mode, max_sessions, keep_warm, reclaim_rate::pg_catalog.float8, " \
-	"idle_timeout, idle_timeout_floor, idle_in_transaction_timeout, max_lifetime, transaction_timeout " \
+	"idle_timeout, idle_timeout_floor, idle_in_transaction_timeout, max_lifetime, transaction_timeout, settings " \
 	"FROM governor.classes ORDER BY name"
 
 /* The order is that of read_rule(). */
@@ -119,6 +122,34 @@ mode_named(const char *name)
 			 errmsg("unrecognized mode \"%s\" in governor.classes", name)));
 }
 
+/* Packs an array of texts as GovClass has it; raises an error if that is too much, as a CHECK should have. */
+static void
+settings_column(int row, int number, char *into, size_t size)
+{
+	bool		is_null;
+	Datum		value = column(row, number, &is_null);
+	Datum	   *elements;
+	int			nelements;
+	char	   *end = into;
+
+	if (is_null)
+		return;
+	deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT,
+					  &elements, NULL, &nelements);
+	for (int i = 0; i < nelements; i++)
+	{
+		char	   *setting = TextDatumGetCString(elements[i]);
+		size_t		length = strlen(setting) + 1;
+
+		if (end + length >= into + size)
+			ereport(ERROR,
+					(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+					 errmsg("the settings of a class in the policy tables are too long")));
+		memcpy(end, setting, length);
+		end += length;
+	}
+}
+
 static void
 read_class(int row, GovClass *class)
 {
@@ -138,6 +169,7 @@ read_class(int row, GovClass *class)
 	class->idle_in_transaction_timeout = duration_column(row, 8);
 	class->max_lifetime = duration_column(row, 9);
 	class->transaction_timeout = duration_column(row, 10);
+	settings_column(row, 11, class->settings, sizeof(class->settings));
 }
 
 static void
@@ -241,11 +273,36 @@ read_rules(GovPolicy *policy)
 		read_rule(row, &policy->rules[row], policy);
 }
 
-/* What a rule names and the server does not have: such a rule matches nobody. */
+/* The first setting of a class that no session could be given. */
+static bool
+find_bad_setting(const GovClass *class, char *problem, size_t size)
+{
+	char		reason[GOV_POLICY_ERROR_SIZE];
+
+	for (const char *setting = class->settings; *setting; setting += strlen(setting) + 1)
+	{
+		if (!gov_login_settings_try(setting, reason, sizeof(reason)))
+		{
+			snprintf(problem, size, "class \"%s\": %s", class->name, reason);
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * What the policy names and the server does not have: such a rule matches
+ * nobody, and such a setting is left out.
+ */
 static void
 find_problem(const GovPolicy *policy, char *problem, size_t size)
 {
 	problem[0] = '\0';
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	{
+		if (policy->classes[id].used && find_bad_setting(&policy->classes[id], problem, size))
+			return;
+	}
 	for (int i = 0; i < policy->nrules; i++)
 	{
 		const GovRule *rule = &policy->rules[i];
@@ -282,11 +339,13 @@ void
 gov_policy_compile(GovPolicy *policy, char *problem, size_t size)
 {
 	gov_policy_make_empty(policy);
-	problem[0] = '\0';
+	if (problem)
+		problem[0] = '\0';
 	if (!tables_exist())
 	{
-		snprintf(problem, size, "the extension pg_governor is not installed in database \"%s\"",
-				 gov_settings_database);
+		if (problem)
+			snprintf(problem, size, "the extension pg_governor is not installed in database \"%s\"",
+					 gov_settings_database);
 		return;
 	}
 
@@ -296,7 +355,8 @@ gov_policy_compile(GovPolicy *policy, char *problem, size_t size)
 	read_rules(policy);
 	SPI_finish();
 
-	find_problem(policy, problem, size);
+	if (problem)
+		find_problem(policy, problem, size);
 }
 
 bool

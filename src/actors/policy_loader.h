@@ -18,7 +18,7 @@
  * Compiles the policy tables of the current database, as the current snapshot
  * of this transaction sees them.  Without the extension the policy is empty.
  * `problem` (size bytes) receives what is wrong and harmless, as a rule for a
- * role that does not exist, or ''.  Raises an error for rows that no policy
+ * role that does not exist, or ''; NULL: nobody wants to know.  Raises an error for rows that no policy
  * can be made of.  Needs a transaction; connects to SPI itself.
  */
 extern void gov_policy_compile(GovPolicy *policy, char *problem, size_t size);

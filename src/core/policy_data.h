@@ -19,6 +19,7 @@
 #define GOV_MAX_CLASSES		64
 #define GOV_MAX_RULES		256
 #define GOV_PATTERN_SIZE	128		/* a LIKE pattern of a rule, with its NUL */
+#define GOV_SETTINGS_SIZE	1002	/* 1000 bytes with a separator between each two; and the end */
 
 /* The class of whoever no rule matches; it exists in every policy. */
 #define GOV_DEFAULT_CLASS	0
@@ -47,6 +48,7 @@ typedef struct GovClass
 	GovTime		idle_in_transaction_timeout;
 	GovTime		transaction_timeout;
 	GovTime		max_lifetime;
+	char		settings[GOV_SETTINGS_SIZE];	/* `name=value`s, each with its NUL; '' ends them */
 } GovClass;
 
 typedef struct GovAddress

@@ -136,6 +136,12 @@ void
 gov_ledger_count_login(uint64 nanoseconds)
 {
 	pg_atomic_fetch_add_u64(&ledger->logins, 1);
+	gov_ledger_add_login_time(nanoseconds);
+}
+
+void
+gov_ledger_add_login_time(uint64 nanoseconds)
+{
 	pg_atomic_fetch_add_u64(&ledger->login_nanoseconds, nanoseconds);
 }
 

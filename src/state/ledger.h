@@ -54,7 +54,7 @@ typedef struct GovClassStats
 typedef struct GovLoginStats
 {
 	uint64		logins;
-	uint64		nanoseconds;	/* spent in our login hook by all of them */
+	uint64		nanoseconds;	/* spent in our code by all of them */
 } GovLoginStats;
 
 extern Size gov_ledger_shmem_size(void);
@@ -70,6 +70,7 @@ extern void gov_ledger_count_cancelled(int class_id);
 extern void gov_ledger_count_would_reclaim(int class_id);
 extern void gov_ledger_count_declined(int class_id);
 extern void gov_ledger_count_login(uint64 nanoseconds);
+extern void gov_ledger_add_login_time(uint64 nanoseconds);	/* of a login that is counted already */
 
 extern void gov_ledger_class_stats(int class_id, GovClassStats *stats);
 extern void gov_ledger_login_stats(GovLoginStats *stats);

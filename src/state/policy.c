@@ -37,7 +37,8 @@ typedef struct GovPolicyStore
 	pg_atomic_uint64 failed;	/* the last one that failed */
 	pg_atomic_uint64 loaded;	/* the last one covered by a load that succeeded */
 	pg_atomic_uint32 failure_reported;	/* the load begun last has failed and said why */
-	pg_atomic_uint64 complained_of; /* the last generation that there was a complaint about */
+	pg_atomic_uint64 complained_of[GOV_COMPLAINT_COUNT];	/* the last generation that there was one about */
+	pg_atomic_uint64 with_settings; /* a bit for each class id; written under the lock, read without */
 	ConditionVariable load_finished;
 
 	/* under GOV_LOCK_POLICY */
@@ -68,7 +69,9 @@ gov_policy_shmem_attach(void *memory, bool is_new)
 	pg_atomic_init_u64(&store->failed, 0);
 	pg_atomic_init_u64(&store->loaded, 0);
 	pg_atomic_init_u32(&store->failure_reported, 0);
-	pg_atomic_init_u64(&store->complained_of, 0);
+	for (int kind = 0; kind < GOV_COMPLAINT_COUNT; kind++)
+		pg_atomic_init_u64(&store->complained_of[kind], 0);
+	pg_atomic_init_u64(&store->with_settings, 0);
 	ConditionVariableInit(&store->load_finished);
 	store->published_for = 0;
 	store->loaded_at = 0;
@@ -162,6 +165,25 @@ gov_policy_find_rule(uint64_t *generation, int *next, const GovFacts *facts, Gov
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
 }
 
+bool
+gov_policy_copy_settings(int class_id, char *settings)
+{
+	const GovClass *class = &store->policy.classes[class_id];
+	bool		copied = false;
+
+	if ((pg_atomic_read_u64(&store->with_settings) & (UINT64CONST(1) << class_id)) == 0)
+		return false;
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_POLICY), LW_SHARED);
+	if (class->used && gov_settings_mode_of(class) == GOV_MODE_ENFORCE)
+	{
+		memcpy(settings, class->settings, GOV_SETTINGS_SIZE);
+		copied = settings[0] != '\0';
+	}
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
+	return copied;
+}
+
 uint64_t
 gov_policy_generation(void)
 {
@@ -227,6 +249,20 @@ keep_class_ids(GovPolicy *policy, const GovPolicy *old)
 		policy->rules[i].class_id = new_id[policy->rules[i].class_id];
 }
 
+static uint64
+classes_with_settings(const GovPolicy *policy)
+{
+	uint64		classes = 0;
+
+	StaticAssertStmt(GOV_MAX_CLASSES <= 64, "a class has no bit");
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	{
+		if (policy->classes[id].used && policy->classes[id].settings[0] != '\0')
+			classes |= UINT64CONST(1) << id;
+	}
+	return classes;
+}
+
 bool
 gov_policy_publish(GovPolicy *policy, uint64_t request, void (*reset) (int class_id))
 {
@@ -259,6 +295,7 @@ gov_policy_publish(GovPolicy *policy, uint64_t request, void (*reset) (int class
 		}
 		policy->generation++;
 		memcpy(current, policy, gov_policy_data_size(policy));
+		pg_atomic_write_u64(&store->with_settings, classes_with_settings(policy));
 		store->loaded_at = now;
 		pg_atomic_write_u64(&store->generation, policy->generation);
 	}
@@ -295,11 +332,11 @@ gov_policy_failure_is_reported(void)
 }
 
 bool
-gov_policy_first_complaint(void)
+gov_policy_first_complaint(GovComplaint kind)
 {
 	uint64		generation = gov_policy_generation();
 
-	return pg_atomic_exchange_u64(&store->complained_of, generation) != generation;
+	return pg_atomic_exchange_u64(&store->complained_of[kind], generation) != generation;
 }
 
 void

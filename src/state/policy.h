@@ -31,6 +31,14 @@ typedef enum GovLoadState
 	GOV_LOAD_FAILED,
 } GovLoadState;
 
+/* What is complained of in the log once for each generation. */
+typedef enum GovComplaint
+{
+	GOV_COMPLAINT_CLASSIFICATION,
+	GOV_COMPLAINT_SETTING,
+	GOV_COMPLAINT_COUNT,
+} GovComplaint;
+
 extern Size gov_policy_shmem_size(void);
 extern void gov_policy_shmem_attach(void *memory, bool is_new);
 
@@ -57,6 +65,13 @@ typedef struct GovRuleFound
  */
 extern void gov_policy_find_rule(uint64_t *generation, int *next, const GovFacts *facts,
 								 GovRuleFound *found);
+
+/*
+ * Copies the settings of a class, as GovClass has them, if its sessions are to
+ * get any under the mode in force; false if not.  Takes no lock for a class
+ * that has none.  Never errors.
+ */
+extern bool gov_policy_copy_settings(int class_id, char *settings);
 
 /* Whether sessions of this class can become stale by the thresholds and the mode in force. */
 extern bool gov_policy_class_is_governed(const GovClass *class);
@@ -96,10 +111,10 @@ extern void gov_policy_begin_load(void);
 extern bool gov_policy_failure_is_reported(void);
 
 /*
- * Whether this is the first complaint about classifying by the policy in
- * force: one line in the log is enough, however many sessions it concerns.
+ * Whether this is the first complaint of its kind about the policy in force:
+ * one line in the log is enough, however many sessions it concerns.
  */
-extern bool gov_policy_first_complaint(void);
+extern bool gov_policy_first_complaint(GovComplaint kind);
 
 extern void gov_policy_info(GovPolicyInfo *info);
 

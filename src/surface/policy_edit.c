@@ -20,6 +20,7 @@
  */
 #include "compat.h"
 
+#include "actors/login_settings.h"
 #include "settings.h"
 #include "state/policy.h"
 #include "state/pulse.h"
@@ -31,6 +32,7 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
@@ -38,6 +40,7 @@
 #include "fmgr.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -86,6 +89,7 @@ static const PolicyTable tables[] = {
 		"transaction_timeout = coalesce(n.transaction_timeout, c.transaction_timeout), "
 		"keep_warm = CASE WHEN n.keep_warm OPERATOR(pg_catalog.=) 0 THEN c.keep_warm ELSE n.keep_warm END, "
 		"reclaim_rate = coalesce(n.reclaim_rate, c.reclaim_rate), "
+		"settings = coalesce(n.settings, c.settings), "
 		"description = coalesce(n.description, c.description) "
 		"FROM (SELECT ($1).*) AS n WHERE c.name OPERATOR(pg_catalog.=) n.name AND c.shipped"
 	},
@@ -295,6 +299,37 @@ warn_of_cap(HeapTuple row, HeapTuple before, TupleDesc descriptor)
 }
 
 /*
+ * What the server does not take today, it may take another day or another
+ * server may: so this is no error.  Elements that a constraint refuses in a
+ * moment are passed over.
+ */
+static void
+warn_of_settings(HeapTuple row, HeapTuple before, TupleDesc descriptor)
+{
+	int			number = SPI_fnumber(descriptor, "settings");
+	char	   *now = SPI_getvalue(row, descriptor, number);
+	char	   *then = before ? SPI_getvalue(before, descriptor, number) : NULL;
+	bool		is_null;
+	Datum	   *settings;
+	bool	   *nulls;
+	int			nsettings;
+
+	if (taking_over || now == NULL || (then != NULL && strcmp(now, then) == 0))
+		return;
+	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(row, descriptor, number, &is_null)),
+					  TEXTOID, -1, false, TYPALIGN_INT, &settings, &nulls, &nsettings);
+	for (int i = 0; i < nsettings; i++)
+	{
+		char		reason[GOV_POLICY_ERROR_SIZE];
+
+		if (!nulls[i] && !gov_login_settings_try(TextDatumGetCString(settings[i]), reason, sizeof(reason)))
+			ereport(WARNING,
+					(errmsg("%s", reason),
+					 errdetail("The setting is left out at logins until the server takes it.")));
+	}
+}
+
+/*
  * The row with its provenance: by whom, when, and no longer as shipped, unless
  * it is a script of ours that writes it.
  */
@@ -459,7 +494,10 @@ gov_policy_row_0_1(PG_FUNCTION_ARGS)
 		if (is_rule)
 			warn_of_unknown_role(row, descriptor);
 		else
+		{
 			warn_of_cap(row, before, descriptor);
+			warn_of_settings(row, before, descriptor);
+		}
 		return PointerGetDatum(sign(row, descriptor, is_installing() && is_shipped(before, descriptor)));
 	}
 
@@ -467,7 +505,10 @@ gov_policy_row_0_1(PG_FUNCTION_ARGS)
 	if (is_rule)
 		warn_of_unknown_role(row, descriptor);
 	else if (!is_installing())
+	{
 		warn_of_cap(row, NULL, descriptor);
+		warn_of_settings(row, NULL, descriptor);
+	}
 	if (!is_installing() && key != NULL && is_shipped_key(table, key) &&
 		take_over(descriptor, table, row, key))
 		return PointerGetDatum(NULL);

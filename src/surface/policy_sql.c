@@ -60,14 +60,13 @@ static GovPolicy *
 policy_to_try(void)
 {
 	GovPolicy  *policy;
-	char		problem[GOV_POLICY_ERROR_SIZE];
 
 	if (!gov_policy_edit_in_progress())
 		return gov_policy_copy();
 
 	policy = palloc(sizeof(GovPolicy));
 	PushActiveSnapshot(GetLatestSnapshot());
-	gov_policy_compile(policy, problem, sizeof(problem));
+	gov_policy_compile(policy, NULL, 0);
 	PopActiveSnapshot();
 	return policy;
 }
