@@ -199,7 +199,7 @@ my $position = log_position($node);
 set_settings(@bad, 'maintenance_work_mem=13MB');
 is($admin->value('SELECT policy_error FROM governor.status'),
 	'class "governed": invalid value for parameter "work_mem": "much"', 'the status names the first');
-for my $options ('', '-c exit_on_error=on', '-c client_min_messages=log')
+for my $options ('-c client_min_messages=log', '-c exit_on_error=on', '')
 {
 	$client = GovClient->try_login($node, user => 'app', options => $options);
 	ok(!$client->error, "bad settings refuse no login, with options \"$options\"") or next;
