@@ -30,6 +30,7 @@ CREATE TEMP TABLE tried (number serial, object text, statement text);
 INSERT INTO tried (object, statement) VALUES
 	('classify(name,name,text,inet)', 'SELECT governor.classify(''regress_gov_plain'', NULL, NULL, NULL)'),
 	('reclaim(integer,text)', 'SELECT governor.reclaim(pg_backend_pid(), ''rights'')'),
+	('register(text,text,text,text,interval)', 'SELECT governor.register(''lambda'', ''checkout'')'),
 	('reload()', 'SELECT governor.reload()'),
 	('reset_stats()', 'SELECT governor.reset_stats()'),
 	('sessions()', 'SELECT governor.sessions()'),
@@ -39,7 +40,9 @@ INSERT INTO tried (object, statement) VALUES
 	('status()', 'SELECT governor.status()'),
 	('policy_row()', 'SELECT governor.policy_row()'),
 	('policy_changed()', 'SELECT governor.policy_changed()');
+SET client_min_messages = warning;	-- register() has nothing to do for a superuser's session
 :try
+RESET client_min_messages;
 SELECT oid::regprocedure AS not_tried FROM pg_proc
 WHERE pronamespace = 'governor'::regnamespace
 	AND NOT EXISTS (SELECT FROM tried WHERE 'governor.' || object = oid::regprocedure::text)

@@ -108,6 +108,25 @@ foreach my $what (sort keys %names)
 	like($admin->value("SELECT detail FROM governor.events WHERE pid = " . $victim->pid),
 		qr/; by \Q$clean\E: %s  $/, "$what: and in the event");
 
+	# said by register(): what can be shown stays as it is; the rest is replaced, as in application_name
+	my $function = GovClient->login($node, user => $odd, application_name => 'odd');
+	$function->query('SELECT governor.register(' . join(', ', (literal($odd)) x 4) . ')');
+	if ($odd =~ /[^ -~]/ && $function->error)
+	{
+		is_error($function, '22001', "$what: in register(), longer by what it is replaced by");
+	}
+	else
+	{
+		my ($identity) = @{ $function->query(
+				'SELECT platform, function, version, instance FROM governor.sessions WHERE pid = pg_backend_pid()') };
+		(my $folded = $odd) =~ tr/A-Z/a-z/;
+		is_deeply($identity, [ $folded, $odd, $odd, $odd ], "$what: in register()") if $odd !~ /[^ -~]/;
+		ok(!(grep { !/^[ -~]{1,63}$/ } @$identity), "$what: the identity has only what can be shown");
+	}
+	$function->query("SELECT governor.register('a', @{[literal($odd)]} || repeat('x', 64))");
+	is_error($function, '22001', "$what: a part that is too long");
+	$function->logout;
+
 	# a rule for a role that is not there
 	my $missing = substr($odd, 0, 62) eq $odd ? "$odd!" : undef;
 	if (defined $missing)
