@@ -145,6 +145,65 @@ DROP TRIGGER tell ON governor.classes;
 DROP SCHEMA regress_gov_own CASCADE;
 REVOKE ALL ON governor.classes FROM regress_gov_writer;
 
+-- A policy admin without superuser: the recipe of SECURITY.md.
+CREATE ROLE regress_gov_policy;
+GRANT SELECT, INSERT, UPDATE, DELETE ON governor.classes, governor.rules TO regress_gov_policy;
+GRANT EXECUTE ON FUNCTION governor.reload(), governor.reset_stats() TO regress_gov_policy;
+GRANT ALTER SYSTEM ON PARAMETER governor.mode TO regress_gov_policy;
+GRANT EXECUTE ON FUNCTION pg_reload_conf() TO regress_gov_policy;
+CREATE ROLE regress_gov_eve LOGIN IN ROLE regress_gov_policy;
+\c - regress_gov_eve
+-- edits, tries, reloads
+BEGIN;
+INSERT INTO governor.classes (name, idle_timeout) VALUES ('workers', '1 min');
+INSERT INTO governor.rules (position, class, role) VALUES (1, 'workers', 'regress_gov_eve');
+SELECT * FROM governor.classify('regress_gov_eve', NULL, NULL, NULL);
+COMMIT;
+SELECT governor.reload() > 0 AS loaded;
+SELECT class, rule FROM governor.sessions WHERE pid = pg_backend_pid();
+SELECT changed_by FROM governor.classes WHERE name = 'workers';
+DELETE FROM governor.rules WHERE position = 1;
+SELECT governor.reload() > 0 AS loaded;
+DELETE FROM governor.classes WHERE name = 'workers';
+SELECT governor.reset_stats();
+-- switches all of it off, and on
+ALTER SYSTEM SET governor.mode = off;
+SELECT pg_reload_conf();
+\c -
+SELECT mode FROM governor.status;
+ALTER SYSTEM RESET governor.mode;
+SELECT pg_reload_conf();
+\c -
+SELECT mode FROM governor.status;
+-- and no more
+\set VERBOSITY sqlstate
+DELETE FROM governor.classes WHERE name = 'default';
+TRUNCATE governor.classes CASCADE;
+ALTER TABLE governor.classes DISABLE TRIGGER policy_row;
+ALTER TABLE governor.classes DISABLE TRIGGER ALL;
+DROP TRIGGER policy_row ON governor.classes;
+CREATE TRIGGER mine BEFORE UPDATE ON governor.classes FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+ALTER TABLE governor.classes DROP CONSTRAINT "mode: off, observe, enforce, or NULL";
+ALTER TABLE governor.classes ENABLE ROW LEVEL SECURITY;
+DROP TABLE governor.rules;
+DROP FUNCTION governor.reload();
+CREATE TABLE governor.mine (i integer);
+DROP EXTENSION pg_governor;
+SET session_replication_role = replica;
+ALTER SYSTEM SET governor.database = 'mine';
+-- a session of another's: not ended, and masked
+\c - :superuser
+SET ROLE regress_gov_eve;
+SELECT governor.reclaim(pg_backend_pid(), 'mine');
+SELECT usename = session_user AS other, state, client_port, verdict FROM governor.sessions WHERE pid = pg_backend_pid();
+SELECT count(*) > 0 AS events, count(detail) AS details FROM governor.events WHERE pid IS NULL;
+RESET ROLE;
+\set VERBOSITY default
+REVOKE ALL ON governor.classes, governor.rules FROM regress_gov_policy;
+REVOKE ALL ON FUNCTION governor.reload(), governor.reset_stats(), pg_reload_conf() FROM regress_gov_policy;
+REVOKE ALL ON PARAMETER governor.mode FROM regress_gov_policy;
+DROP ROLE regress_gov_eve, regress_gov_policy;
+
 -- A search_path leads nobody astray: everything there that could be mistaken for the server's own raises an error.
 CREATE SCHEMA regress_gov_trap;
 DO $$

@@ -36,6 +36,7 @@
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "postmaster/interrupt.h"
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
@@ -78,7 +79,8 @@ text_column(int row, int number, char *into, size_t size)
 	if (strlen(value) >= size)
 		ereport(ERROR,
 				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
-				 errmsg("value \"%.20s...\" in the policy tables is too long", value)));
+				 errmsg("value \"%.*s...\" in the policy tables is too long",
+						pg_mbcliplen(value, strlen(value), 20), value)));
 	strlcpy(into, value, size);
 	pfree(value);
 	return true;

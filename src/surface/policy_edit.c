@@ -413,8 +413,8 @@ mark_edit(bool say)
 			ereport(WARNING,
 					(errmsg("the policy is kept and not in force: the one of database \"%s\" is",
 							gov_settings_database),
-					 errhint("Edit it there, or set governor.database = '%s' and reload the server's configuration.",
-							 database)));
+					 errhint("Edit it there, or set governor.database = %s and reload the server's configuration.",
+							 quote_literal_cstr(database))));
 		return;
 	}
 

@@ -51,22 +51,22 @@ check_right(const GovSession *session)
 				 errdetail("Only members of the session's role, and of \"pg_signal_backend\", may end it.")));
 }
 
-/* Who asks and why, for the event and the session's last message. */
+/*
+ * Who asks and why, for the event and the session's last message.  One line: a
+ * name may have control characters as well as the words.
+ */
 static void
 signature(char *into, const char *detail)
 {
-	char		clean[GOV_DETAIL_SIZE];
 	int			length = pg_mbcliplen(detail, strlen(detail), GOV_DETAIL_SIZE - GOV_NAME_SIZE - 8);
 
-	memcpy(clean, detail, length);
-	clean[length] = '\0';
-	for (char *c = clean; *c; c++)
+	snprintf(into, GOV_DETAIL_SIZE, "by %s%s%.*s", GetUserNameFromId(GetSessionUserId(), false),
+			 length > 0 ? ": " : "", length, detail);
+	for (char *c = into; *c; c++)
 	{
 		if ((unsigned char) *c < ' ' || *c == 0x7F)
 			*c = ' ';
 	}
-	snprintf(into, GOV_DETAIL_SIZE, "by %s%s%s", GetUserNameFromId(GetSessionUserId(), false),
-			 clean[0] ? ": " : "", clean);
 }
 
 /*
