@@ -193,6 +193,7 @@ is_complete_server() {
 #	libpq	the client library, to build against
 #	perl	Perl with all of its standard modules
 #	tap		Perl and IPC::Run, for PostgreSQL's own test modules
+#	dpkg-source	unpacks Debian's source packages
 need() {
 	local missing packages=() explain=() package reason
 
@@ -247,6 +248,9 @@ missing_packages() {
 			perl | tap)
 				command -v prove >/dev/null || say perl "Perl's standard modules"
 				[ "$what" = perl ] || perl -MIPC::Run -e 1 2>/dev/null || say libipc-run-perl "Perl's IPC::Run"
+				;;
+			dpkg-source)
+				command -v dpkg-source >/dev/null || say dpkg-dev "unpacks source packages"
 				;;
 			*)
 				command -v "$what" >/dev/null || say "$what" "the program $what"
