@@ -163,9 +163,7 @@ publish_empty_policy(void)
 	gov_policy_make_empty(policy);
 	snprintf(problem, sizeof(problem),
 			 "database \"%s\" (governor.database) does not exist", gov_settings_database);
-	if (gov_policy_publish(policy, load.covers, gov_ledger_reset_class))
-		gov_ledger_note(GOV_EVENT_POLICY, NULL, GOV_REASON_NONE, problem);
-	gov_policy_report(load.covers, true, problem);
+	gov_policy_enforce(policy, load.covers, problem);
 }
 
 /*
@@ -322,8 +320,13 @@ tend_policy(GovTime now)
 	uint64		classified_before = classified_by;
 	bool		was_running = load.loader != NULL;
 
+	/* a loader that has published may still be saving */
 	if (loader_is_running())
-		return false;
+	{
+		if (classified_by != gov_policy_generation())
+			reclassify_all();
+		return classified_by != classified_before;
+	}
 	if (was_running)
 		finish_load(now);
 	else if (classified_by != gov_policy_generation())
