@@ -211,7 +211,8 @@ gov_registry_begin_generation(uint64_t generation)
 }
 
 bool
-gov_registry_move(int number, uint32 generation, int class_id, int rule)
+gov_registry_move(int number, uint32 generation, const char *role,
+				  GovExemption exemption, int class_id, int rule)
 {
 	GovSessionSlot *slot = &slots[number];
 	bool		here;
@@ -221,6 +222,8 @@ gov_registry_move(int number, uint32 generation, int class_id, int rule)
 	if (here)
 	{
 		count(slot, &registry->counts, -1);
+		strlcpy(all_facts[number].role, role, sizeof(all_facts[number].role));
+		slot->exemption = exemption;
 		slot->class_id = class_id;
 		slot->rule = rule;
 		count(slot, &registry->counts, 1);
