@@ -84,8 +84,8 @@ FROM (SELECT at, coalesce(at >= lag(at) OVER (), true) AS in_order FROM governor
 DELETE FROM governor.rules WHERE position < 1000;
 DELETE FROM governor.classes WHERE name NOT IN ('default', 'function');
 SELECT governor.reload() AS generation \gset
-SELECT kind, class, pid, usename, datname, application_name, client_addr, reason,
-	   detail = format('generation %s in force: 2 classes, 2 rules', :generation) AS detail
+SELECT kind, class, pid, usename = session_user AS by_me, datname, application_name, client_addr, reason,
+	   detail ~ format('^generation %s: .*removed', :generation) AS detail
 FROM governor.events ORDER BY at DESC LIMIT 1;
 -- a reload that changes nothing is no event
 SELECT count(*) AS events FROM governor.events \gset

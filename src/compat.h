@@ -49,6 +49,7 @@
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
 #include "utils/palloc.h"
+#include "utils/syscache.h"
 #include "utils/wait_event.h"
 
 /*
@@ -73,6 +74,13 @@
 #define GOV_MODULE_MAGIC		PG_MODULE_MAGIC_EXT(.name = "pg_governor", .version = EXT_VERSION)
 #else
 #define GOV_MODULE_MAGIC		PG_MODULE_MAGIC
+#endif
+
+/* What a callback about a catalog cache is told of which cache it is.  19 gave the enum a name. */
+#if PG_VERSION_NUM >= 190000
+typedef SysCacheIdentifier GovCacheId;
+#else
+typedef int GovCacheId;
 #endif
 
 /*

@@ -10,6 +10,7 @@
  *					sessions moved into their class
  *		names		that came after the login and need		[move_renamed]
  *					the catalog
+ *		roles		altered, granted: sessions follow		[tend_roles]
  *		sweep		if a deadline or the longest nap is over	[look]
  *		sleep		until the next deadline, or without one	[nap]
  *
@@ -52,8 +53,10 @@
 #include "storage/latch.h"
 #include "storage/procsignal.h"
 #include "tcop/tcopprot.h"
+#include "utils/acl.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/relcache.h"
 
@@ -70,6 +73,9 @@
 #define RETRY_AFTER			GOV_SECOND
 #define LONGEST_RETRY		(60 * GOV_SECOND)
 
+/* No login takes longer from looking its role up to being in its slot. */
+#define ROLES_AGAIN			GOV_SECOND
+
 /* What a wait can be asked for at once; a longer one is two waits. */
 #define LONGEST_NAP_MS		3600000
 
@@ -85,6 +91,13 @@ static struct
 	bool		was_recovering;
 } load;
 
+/* What is to be done because roles have changed. */
+static struct
+{
+	bool		changed;		/* since it was last done */
+	GovTime		again_at;		/* GOV_NEVER: not once more */
+} roles;
+
 /* The generation by which living sessions are classified. */
 static uint64 classified_by;
 
@@ -98,6 +111,10 @@ void
 gov_governor_install(void)
 {
 	BackgroundWorker worker;
+
+	/* pg_upgrade drops and makes databases, and wants nobody else to be there */
+	if (IsBinaryUpgrade)
+		return;
 
 	memset(&worker, 0, sizeof(worker));
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
@@ -166,26 +183,47 @@ publish_empty_policy(void)
 	gov_policy_make_empty(policy);
 	snprintf(problem, sizeof(problem),
 			 "database \"%s\" (governor.database) does not exist", gov_settings_database);
-	if (gov_policy_publish(policy, load.covers, gov_ledger_reset_class))
-		gov_ledger_note(GOV_EVENT_POLICY, NULL, GOV_REASON_NONE, problem);
-	gov_policy_report(load.covers, true, problem);
+	gov_policy_enforce(policy, load.covers, problem);
+}
+
+/* What has become of a session's role since it logged in; the name is '' if it is dropped. */
+static void
+follow_role(GovSession *session)
+{
+	char	   *name = GetUserNameFromId(session->facts.role_oid, true);
+
+	session->facts.role[0] = '\0';
+	if (name != NULL)
+		strlcpy(session->facts.role, name, sizeof(session->facts.role));
+	if (session->exemption != GOV_EXEMPT_REPLICATION)
+		session->exemption = name != NULL && superuser_arg(session->facts.role_oid) ?
+			GOV_EXEMPT_SUPERUSER : GOV_EXEMPT_NOT;
 }
 
 /*
- * The class of a living session; `default`, as at login, if that ends in an
- * error.  Called in a transaction, and returns in one.
+ * Looks a living session up anew: its role, whether that exempts it, and its
+ * class.  If that ends in an error its class is `default`, as at login, and
+ * the rest stays.  Called in a transaction, and returns in one.
  */
-static GovClassification
-classify_again(const GovPolicy *policy, const GovSession *session)
+static void
+classify_again(const GovPolicy *policy, GovSession *session)
 {
-	volatile GovClassification now = {GOV_DEFAULT_CLASS, GOV_NO_RULE};
+	GovSession	now = *session;
 
 	PG_TRY();
 	{
-		GovClassification found = gov_classify(policy, &session->facts);
+		GovClassification found = {GOV_NO_CLASS, GOV_NO_RULE};
 
-		now.class_id = found.class_id;
-		now.position = found.position;
+		follow_role(&now);
+		if (now.exemption == GOV_EXEMPT_NOT)
+			found = gov_classify(policy, &now.facts);
+
+		/* of a role that was dropped the name is still shown; rules do not know it any more */
+		if (now.facts.role[0] != '\0')
+			memcpy(session->facts.role, now.facts.role, sizeof(session->facts.role));
+		session->exemption = now.exemption;
+		session->class_id = found.class_id;
+		session->rule = found.position;
 	}
 	PG_CATCH();
 	{
@@ -195,17 +233,36 @@ classify_again(const GovPolicy *policy, const GovSession *session)
 		AbortCurrentTransaction();
 		StartTransactionCommand();
 		MemoryContextSwitchTo(round_context);
+		if (session->exemption == GOV_EXEMPT_NOT)
+		{
+			session->class_id = GOV_DEFAULT_CLASS;
+			session->rule = GOV_NO_RULE;
+		}
 	}
 	PG_END_TRY();
-	return (GovClassification)
-	{
-		now.class_id, now.position
-	};
+}
+
+/* Puts one session where it belongs now. */
+static void
+reclassify(const GovPolicy *policy, int slot)
+{
+	GovSession	before;
+	GovSession	now;
+
+	if (!gov_registry_read(slot, &before))
+		return;
+	now = before;
+	classify_again(policy, &now);
+	if (now.exemption != before.exemption || now.class_id != before.class_id ||
+		now.rule != before.rule || strcmp(now.facts.role, before.facts.role) != 0)
+		gov_registry_move(slot, now.generation, now.facts.role,
+						  now.exemption, now.class_id, now.rule);
 }
 
 /*
- * Puts every living session into its class by the policy in force.  From the
- * first line on no login enters by an older generation.
+ * Puts every living session into its class by the policy in force and the
+ * roles that there are.  From the first line on no login enters by an older
+ * generation.
  */
 static void
 reclassify_all(void)
@@ -217,20 +274,65 @@ reclassify_all(void)
 	StartTransactionCommand();
 	MemoryContextSwitchTo(round_context);
 	for (int i = 0; i < gov_registry_slots(); i++)
-	{
-		GovSession	session;
-		GovClassification now;
-
-		if (!gov_registry_read(i, &session) || session.exemption != GOV_EXEMPT_NOT)
-			continue;
-		now = classify_again(policy, &session);
-		if (now.class_id != session.class_id || now.position != session.rule)
-			gov_registry_move(i, session.generation, now.class_id, now.position);
-	}
+		reclassify(policy, i);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(round_context);
 
 	classified_by = policy->generation;
+}
+
+/* Callback of the server: a role came, went or was altered, or a membership. */
+static void
+note_role_change(Datum arg, GovCacheId cache, uint32 hash)
+{
+	roles.changed = true;
+}
+
+/* Beginning a transaction makes this process take note of what others have done to the catalogs. */
+static bool
+roles_have_changed(void)
+{
+	StartTransactionCommand();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(round_context);
+	return roles.changed;
+}
+
+/* A rule for a role that did not exist may have one now, and the other way round. */
+static void
+look_for_problem(void)
+{
+	GovPolicy  *policy = gov_policy_copy();
+	char		problem[GOV_POLICY_ERROR_SIZE];
+
+	/* without rules there may be no tables, which is another matter */
+	if (policy->nrules == 0)
+		return;
+	StartTransactionCommand();
+	MemoryContextSwitchTo(round_context);
+	gov_policy_find_problem(policy, problem, sizeof(problem));
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(round_context);
+	gov_policy_report_problem(policy->generation, problem);
+}
+
+/*
+ * Sessions follow their roles.  Again a little later, for a login that had
+ * looked its role up before and was not in its slot yet.  Returns true if
+ * sessions may be in other classes than before.
+ */
+static bool
+tend_roles(GovTime now)
+{
+	bool		changed = roles_have_changed();
+
+	if (!changed && now < roles.again_at)
+		return false;
+	roles.changed = false;
+	roles.again_at = changed ? now + ROLES_AGAIN : GOV_NEVER;
+	reclassify_all();
+	look_for_problem();
+	return true;
 }
 
 /* Starts a loader for all requests made so far.  Returns false if none is running after it. */
@@ -325,8 +427,13 @@ tend_policy(GovTime now)
 	uint64		classified_before = classified_by;
 	bool		was_running = load.loader != NULL;
 
+	/* a loader that has published may still be saving */
 	if (loader_is_running())
-		return false;
+	{
+		if (classified_by != gov_policy_generation())
+			reclassify_all();
+		return classified_by != classified_before;
+	}
 	if (was_running)
 		finish_load(now);
 	else if (classified_by != gov_policy_generation())
@@ -395,9 +502,10 @@ nap(void)
 	{
 		/* say so, then look again: whoever came in before this did not wake us */
 		gov_pulse_set_dormant(true);
-		if (gov_sweep_has_work(sweep))
+		if (gov_sweep_has_work(sweep) || roles_have_changed())
 			SetLatch(MyLatch);
 	}
+	wake_at = Min(wake_at, roles.again_at);
 
 	/* while a loader runs, its end wakes us; a retry has nothing to do before */
 	if (load.loader == NULL)
@@ -424,12 +532,15 @@ forget_deadlines(GovTime now)
 	load.compare_at = now + COMPARE_EVERY;
 	if (load.retry_at != GOV_NEVER)
 		load.retry_at = now;
+	if (roles.again_at != GOV_NEVER)
+		roles.again_at = now;
 }
 
 static void
 do_round(void)
 {
 	GovTime		now;
+	bool		moved;
 
 	ResetLatch(MyLatch);
 	obey_signals();
@@ -441,9 +552,11 @@ do_round(void)
 
 	now = gov_clock_now();
 	if (now < last_sweep ||
-		(load.retry_at != GOV_NEVER && load.retry_at > now + LONGEST_RETRY))
+		(load.retry_at != GOV_NEVER && load.retry_at > now + LONGEST_RETRY) ||
+		(roles.again_at != GOV_NEVER && roles.again_at > now + ROLES_AGAIN))
 		forget_deadlines(now);
-	if (tend_policy(now))
+	moved = tend_roles(now);
+	if (tend_policy(now) || moved)
 		next_sweep = 0;
 	else if (next_sweep == GOV_NEVER && gov_sweep_has_work(sweep))
 		next_sweep = last_sweep + SHORTEST_NAP;
@@ -483,6 +596,22 @@ recover_from_error(GovTime *pause)
 	*pause = Min(*pause * 2, LONGEST_RETRY);
 }
 
+/*
+ * The server keeps memberships that were looked up, and forgets them when they
+ * change only in processes that are connected to a database, unless it is told.
+ */
+static void
+watch_roles(void)
+{
+	roles.again_at = GOV_NEVER;
+	CacheRegisterSyscacheCallback(AUTHOID, note_role_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, note_role_change, (Datum) 0);
+
+	StartTransactionCommand();
+	initialize_acl();
+	CommitTransactionCommand();
+}
+
 void
 gov_governor_main(Datum argument)
 {
@@ -506,6 +635,7 @@ gov_governor_main(Datum argument)
 	load.retry_at = GOV_NEVER;
 	load.retry_pause = RETRY_AFTER;
 	load.was_recovering = RecoveryInProgress();
+	watch_roles();
 	(void) gov_policy_request_load();
 	gov_ledger_note(GOV_EVENT_GOVERNOR, NULL, GOV_REASON_NONE, "the governor has started");
 

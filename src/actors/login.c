@@ -41,6 +41,7 @@
 #include "libpq/auth.h"
 #include "portability/instr_time.h"
 #include "replication/walsender.h"
+#include "utils/inval.h"
 #include "utils/resowner.h"
 
 static ClientAuthentication_hook_type previous_hook = NULL;
@@ -102,6 +103,24 @@ classify_with_catalog(const GovSessionFacts *facts, uint64_t *generation, bool *
 	}
 }
 
+/* Callback of the server: a role or a membership has changed, and living sessions follow. */
+static void
+wake_for_role_change(Datum arg, GovCacheId cache, uint32 hash)
+{
+	gov_pulse_wake_if_dormant();
+}
+
+/*
+ * A governor that is awake sees such changes by itself.  A dormant one is told
+ * by the first backend that does, which is in most cases the one that made it.
+ */
+static void
+watch_roles(void)
+{
+	CacheRegisterSyscacheCallback(AUTHOID, wake_for_role_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, wake_for_role_change, (Datum) 0);
+}
+
 /*
  * Gives the session its class and its slot.  The role is looked up without
  * any protection: core makes the same look-ups a moment later.
@@ -143,6 +162,7 @@ register_session(Port *port)
 	{
 		gov_victim_prepare();
 		gov_work_watch(facts.application_name);
+		watch_roles();
 	}
 }
 

@@ -22,10 +22,12 @@
 
 #include "actors/login_settings.h"
 #include "actors/policy_loader.h"
+#include "core/policy_diff.h"
 #include "core/reason.h"
 #include "settings.h"
 #include "state/ledger.h"
 #include "state/policy.h"
+#include "state/pulse.h"
 
 #include <sys/socket.h>
 
@@ -296,8 +298,8 @@ find_bad_setting(const GovClass *class, char *problem, size_t size)
  * What the policy names and the server does not have: such a rule matches
  * nobody, and such a setting is left out.
  */
-static void
-find_problem(const GovPolicy *policy, char *problem, size_t size)
+void
+gov_policy_find_problem(const GovPolicy *policy, char *problem, size_t size)
 {
 	problem[0] = '\0';
 	for (int id = 0; id < GOV_MAX_CLASSES; id++)
@@ -358,7 +360,7 @@ gov_policy_compile(GovPolicy *policy, char *problem, size_t size)
 	SPI_finish();
 
 	if (problem)
-		find_problem(policy, problem, size);
+		gov_policy_find_problem(policy, problem, size);
 }
 
 bool
@@ -380,6 +382,59 @@ gov_policy_loader_start(uint64 request, BackgroundWorkerHandle **handle)
 	return RegisterDynamicBackgroundWorker(&worker, handle);
 }
 
+/*
+ * What is new in a policy that has come into force: all of it in the log, as
+ * much as there is room for in the event.
+ */
+static void
+tell_change(const GovPolicy *before, const GovPolicy *now, const GovEditor *editor, const char *problem)
+{
+	char	   *all = palloc(GOV_POLICY_DIFF_SIZE);
+	char		detail[GOV_EVENT_DETAIL_SIZE];
+	int			used;
+
+	gov_policy_diff(before, now, true, all, GOV_POLICY_DIFF_SIZE);
+	ereport(LOG,
+			(errmsg("pg_governor: policy generation " UINT64_FORMAT " is in force", (uint64) now->generation),
+			 all[0] != '\0' ? errdetail("%s%s%s%s.",
+									   editor->several ? "By several roles: " :
+									   editor->name[0] != '\0' ? "By \"" : "",
+									   editor->name,
+									   editor->name[0] != '\0' ? "\": " : "", all) : 0,
+			 problem[0] != '\0' ? errhint("Take note: %s.", problem) : 0,
+			 errhidestmt(true)));
+	pfree(all);
+
+	/* why nobody is governed any more says more than that all classes are gone */
+	used = snprintf(detail, sizeof(detail), "generation " UINT64_FORMAT ": ", (uint64) now->generation);
+	if (now->nrules == 0 && problem[0] != '\0')
+		snprintf(detail + used, sizeof(detail) - used, "%s", problem);
+	else
+	{
+		gov_policy_diff(before, now, false, detail + used, sizeof(detail) - used);
+		if (detail[used] == '\0')
+			snprintf(detail + used, sizeof(detail) - used, "the first one");
+	}
+	gov_ledger_note_policy(editor->role, editor->name, detail);
+}
+
+void
+gov_policy_enforce(GovPolicy *policy, uint64 request, const char *problem)
+{
+	GovPolicy  *before = palloc(sizeof(GovPolicy));
+	GovEditor	editor;
+
+	if (gov_policy_publish(policy, request, gov_ledger_reset_class, before, &editor))
+	{
+		/* living sessions need not wait for what follows */
+		gov_pulse_wake();
+		tell_change(before, policy, &editor, problem);
+	}
+	gov_policy_save();
+	gov_policy_report(request, true, problem);
+	pfree(before);
+}
+
 /* Reads, compiles, publishes.  Its error is the policy's error. */
 static void
 load(uint64 request)
@@ -394,18 +449,7 @@ load(uint64 request)
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 
-	if (gov_policy_publish(policy, request, gov_ledger_reset_class))
-	{
-		char		detail[GOV_EVENT_DETAIL_SIZE];
-		int			classes = 0;
-
-		for (int id = 0; id < GOV_MAX_CLASSES; id++)
-			classes += policy->classes[id].used;
-		snprintf(detail, sizeof(detail), "generation " UINT64_FORMAT " in force: %d classes, %d rules",
-				 (uint64) policy->generation, classes, policy->nrules);
-		gov_ledger_note(GOV_EVENT_POLICY, NULL, GOV_REASON_NONE, detail);
-	}
-	gov_policy_report(request, true, problem);
+	gov_policy_enforce(policy, request, problem);
 }
 
 void

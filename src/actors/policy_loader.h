@@ -24,6 +24,20 @@
 extern void gov_policy_compile(GovPolicy *policy, char *problem, size_t size);
 
 /*
+ * What in the policy has no effect, as a rule for a role that does not exist,
+ * or ''.  Looks at shared catalogs only; needs a transaction.
+ */
+extern void gov_policy_find_problem(const GovPolicy *policy, char *problem, size_t size);
+
+/*
+ * Puts a policy that was made for all load requests up to this one into force,
+ * says in an event and in the log what it changes, if anything, and saves it.
+ * `problem` ('' if none) is what governor.status shows.  Called by the loader,
+ * and by the governor where there is no database to load from.
+ */
+extern void gov_policy_enforce(GovPolicy *policy, uint64 request, const char *problem);
+
+/*
  * Starts a loader for all load requests up to this one; false if there is no
  * free worker slot.  Called by the governor.
  */

@@ -4,8 +4,8 @@
  *		The policy as data: classes and rules, compiled from the tables.
  *
  * A policy is one flat value without pointers: it is copied as a whole into
- * shared memory, out of it, and later to a file.  Only what is in use is
- * copied, see gov_policy_data_size().
+ * shared memory, out of it, and to a file.  Only what is in use is copied, see
+ * gov_policy_data_size().
  *
  * IDENTIFICATION
  *	  src/core/policy_data.h
@@ -23,6 +23,7 @@
 
 /* The class of whoever no rule matches; it exists in every policy. */
 #define GOV_DEFAULT_CLASS	0
+#define GOV_DEFAULT_CLASS_NAME	"default"
 #define GOV_NO_CLASS		(-1)
 #define GOV_NO_RULE			(-1)
 
@@ -68,6 +69,8 @@ typedef enum GovRuleColumn
 	GOV_RULE_PLATFORM = 1 << 4,
 	GOV_RULE_FUNCTION = 1 << 5,
 } GovRuleColumn;
+
+#define GOV_RULE_ALL	((1 << 6) - 1)	/* all of them */
 
 /* One line of governor.rules that is enabled. */
 typedef struct GovRule

@@ -194,6 +194,15 @@ gov_ledger_reset(void)
 	pg_atomic_write_u64(&ledger->stats_reset, (uint64) gov_clock_now());
 }
 
+static void
+append(const GovEvent *event)
+{
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_EVENTS), LW_EXCLUSIVE);
+	memcpy(&ledger->ring[ledger->next_event % gov_settings_event_buffer], event, sizeof(*event));
+	ledger->next_event++;
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_EVENTS));
+}
+
 void
 gov_ledger_note(GovEventKind kind, const GovSession *session, GovReason reason, const char *detail)
 {
@@ -216,10 +225,7 @@ gov_ledger_note(GovEventKind kind, const GovSession *session, GovReason reason, 
 				sizeof(event.application_name));
 	}
 
-	LWLockAcquire(gov_shmem_lock(GOV_LOCK_EVENTS), LW_EXCLUSIVE);
-	memcpy(&ledger->ring[ledger->next_event % gov_settings_event_buffer], &event, sizeof(event));
-	ledger->next_event++;
-	LWLockRelease(gov_shmem_lock(GOV_LOCK_EVENTS));
+	append(&event);
 
 	if (gov_settings_log_decisions == GOV_LOG_DECISIONS_ALL)
 	{
@@ -236,6 +242,21 @@ gov_ledger_note(GovEventKind kind, const GovSession *session, GovReason reason, 
 					(errmsg("pg_governor: %s: %s", kind_names[kind], event.detail),
 					 errhidestmt(true)));
 	}
+}
+
+void
+gov_ledger_note_policy(Oid role, const char *role_name, const char *detail)
+{
+	GovEvent	event;
+
+	memset(&event, 0, sizeof(event));
+	event.at = gov_clock_now();
+	event.kind = GOV_EVENT_POLICY;
+	event.reason = GOV_REASON_NONE;
+	event.role_oid = role;
+	strlcpy(event.role, role_name, sizeof(event.role));
+	strlcpy(event.detail, detail, sizeof(event.detail));
+	append(&event);
 }
 
 void

@@ -88,6 +88,12 @@ extern void gov_ledger_reset(void);
 extern void gov_ledger_note(GovEventKind kind, const GovSession *session, GovReason reason,
 							const char *detail);
 
+/*
+ * Notes that a policy came into force, and by whose edit ('': not known).
+ * Whoever calls it has written it to the server log.
+ */
+extern void gov_ledger_note_policy(Oid role, const char *role_name, const char *detail);
+
 /* The numbers of the oldest event that is still there and of the next one. */
 extern void gov_ledger_range(uint64 *oldest, uint64 *next);
 

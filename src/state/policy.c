@@ -3,17 +3,22 @@
  * policy.c
  *		The policy in force, and the protocol by which a new one is loaded.
  *
- * Owns: GovPolicyStore in shared memory.
- * Runs in: backends (copy, request), policy loader (publish), governor.
+ * Owns: GovPolicyStore in shared memory, and when it is copied to its file.
+ * Runs in: the postmaster (restore), backends (copy, request), policy loader
+ * (publish, save), governor.
  *
- * Locking: GOV_LOCK_POLICY guards everything but the atomics.  A policy is
- * replaced whole under it, and copied whole under it in shared mode: a reader
- * never sees parts of two generations.
+ * Locking: GOV_LOCK_POLICY guards everything but the atomics and what is said
+ * of the file.  A policy is replaced whole under it, and copied whole under it
+ * in shared mode: a reader never sees parts of two generations.
+ * GOV_LOCK_POLICY_FILE is for those who write the file, and for nobody else:
+ * it is held while they write.
  *
  * Invariants:
  * (1) Class GOV_DEFAULT_CLASS is in use in every policy.
  * (2) finished <= requested, and both only grow.
  * (3) A class keeps its id for as long as consecutive generations have it.
+ * (4) Whoever has published saves afterwards, and what is saved is the policy
+ *	   in force at that moment: so the file never goes back to an older one.
  *
  * IDENTIFICATION
  *	  src/state/policy.c
@@ -24,10 +29,20 @@
 #include "clock.h"
 #include "settings.h"
 #include "state/policy.h"
+#include "state/policy_file.h"
 #include "state/shmem.h"
 
 #include "port/atomics.h"
 #include "storage/condition_variable.h"
+
+/* Edits of whom are remembered until a load covers them. */
+#define EDITORS_REMEMBERED	16
+
+typedef struct Edit
+{
+	uint64		request;		/* that asks for it to be loaded */
+	GovEditor	editor;
+} Edit;
 
 typedef struct GovPolicyStore
 {
@@ -44,8 +59,16 @@ typedef struct GovPolicyStore
 	/* under GOV_LOCK_POLICY */
 	uint64		published_for;	/* the last request that the policy covers */
 	GovTime		loaded_at;
+	char		database[GOV_NAME_SIZE];	/* whose tables the policy is made of */
 	char		error[GOV_POLICY_ERROR_SIZE];
+	bool		error_is_failure;	/* of a load; else what is wrong with the policy in force */
+	Edit		edits[EDITORS_REMEMBERED];	/* by time; request 0: none */
 	GovPolicy	policy;
+
+	/* under GOV_LOCK_POLICY_FILE */
+	uint64		saved_generation;	/* 0: not known */
+	char		saved_database[GOV_NAME_SIZE];
+	bool		save_failed;	/* the last time, and somebody said so */
 } GovPolicyStore;
 
 static GovPolicyStore *store = NULL;
@@ -75,8 +98,104 @@ gov_policy_shmem_attach(void *memory, bool is_new)
 	ConditionVariableInit(&store->load_finished);
 	store->published_for = 0;
 	store->loaded_at = 0;
+	store->database[0] = '\0';
 	store->error[0] = '\0';
+	store->error_is_failure = false;
+	MemSet(store->edits, 0, sizeof(store->edits));
+	store->saved_generation = 0;
+	store->saved_database[0] = '\0';
+	store->save_failed = false;
 	gov_policy_make_empty(&store->policy);
+}
+
+static uint64
+classes_with_settings(const GovPolicy *policy)
+{
+	uint64		classes = 0;
+
+	StaticAssertStmt(GOV_MAX_CLASSES <= 64, "a class has no bit");
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	{
+		if (policy->classes[id].used && policy->classes[id].settings[0] != '\0')
+			classes |= UINT64CONST(1) << id;
+	}
+	return classes;
+}
+
+/* Nobody else is there yet, so the locks are for form's sake. */
+uint64_t
+gov_policy_restore(void)
+{
+	GovSavedPolicy *saved = palloc_extended(sizeof(GovSavedPolicy), MCXT_ALLOC_NO_OOM);
+	const char *why = "there is no memory for it";
+	GovFileRead result = saved ? gov_policy_file_read(saved, &why) : GOV_FILE_UNUSABLE;
+	uint64_t	generation = 0;
+
+	if (result == GOV_FILE_READ)
+	{
+		generation = saved->policy.generation;
+		LWLockAcquire(gov_shmem_lock(GOV_LOCK_POLICY), LW_EXCLUSIVE);
+		memcpy(&store->policy, &saved->policy, gov_policy_data_size(&saved->policy));
+		store->loaded_at = saved->loaded_at;
+		strlcpy(store->database, saved->database, sizeof(store->database));
+		strlcpy(store->error, "the policy is that of before the start, from the file \"" GOV_POLICY_FILE
+				"\": the tables have not been read yet", sizeof(store->error));
+		store->error_is_failure = true;
+		pg_atomic_write_u64(&store->generation, generation);
+		pg_atomic_write_u64(&store->with_settings, classes_with_settings(&saved->policy));
+		LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
+
+		store->saved_generation = generation;
+		strlcpy(store->saved_database, saved->database, sizeof(store->saved_database));
+	}
+	else if (result == GOV_FILE_UNUSABLE)
+		ereport(LOG,
+				(errmsg("pg_governor ignores the file \"%s\": %s", GOV_POLICY_FILE, why),
+				 errdetail("Nobody is governed until the policy tables have been read.")));
+	if (saved)
+		pfree(saved);
+	return generation;
+}
+
+void
+gov_policy_save(void)
+{
+	GovSavedPolicy *saved = palloc(sizeof(GovSavedPolicy));
+	bool		complain = false;
+	int			problem = 0;
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_POLICY_FILE), LW_EXCLUSIVE);
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_POLICY), LW_SHARED);
+	memcpy(&saved->policy, &store->policy, gov_policy_data_size(&store->policy));
+	saved->loaded_at = store->loaded_at;
+	strlcpy(saved->database, store->database, sizeof(saved->database));
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
+
+	if (saved->policy.generation != store->saved_generation ||
+		strcmp(saved->database, store->saved_database) != 0)
+	{
+		if (gov_policy_file_write(saved))
+		{
+			store->saved_generation = saved->policy.generation;
+			strlcpy(store->saved_database, saved->database, sizeof(store->saved_database));
+		}
+		else
+			problem = errno;
+		complain = problem != 0 && !store->save_failed;
+		store->save_failed = problem != 0;
+	}
+
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY_FILE));
+
+	errno = problem;
+	if (complain)
+		ereport(LOG,
+				(errcode_for_file_access(),
+				 errmsg("pg_governor could not write the file \"%s\": %m", GOV_POLICY_FILE),
+				 errdetail("The policy is in force.  After a crash or a restart an older one would be, until the tables have been read."),
+				 errhint("It is tried again whenever the tables are read.")));
+	pfree(saved);
 }
 
 void
@@ -86,7 +205,7 @@ gov_policy_make_empty(GovPolicy *policy)
 
 	MemSet(policy, 0, offsetof(GovPolicy, rules));
 	class->used = true;
-	strlcpy(class->name, "default", sizeof(class->name));
+	strlcpy(class->name, GOV_DEFAULT_CLASS_NAME, sizeof(class->name));
 	class->mode = GOV_MODE_OFF;
 	class->idle_timeout = GOV_NEVER;
 	class->idle_timeout_floor = GOV_NEVER;
@@ -249,22 +368,31 @@ keep_class_ids(GovPolicy *policy, const GovPolicy *old)
 		policy->rules[i].class_id = new_id[policy->rules[i].class_id];
 }
 
-static uint64
-classes_with_settings(const GovPolicy *policy)
+/*
+ * Who made the edits that are loaded for this request; forgets them.  An edit
+ * that was committed since has a higher number, and a load of its own.
+ */
+static void
+take_editor(uint64 request, GovEditor *editor)
 {
-	uint64		classes = 0;
-
-	StaticAssertStmt(GOV_MAX_CLASSES <= 64, "a class has no bit");
-	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	memset(editor, 0, sizeof(*editor));
+	for (int i = 0; i < EDITORS_REMEMBERED; i++)
 	{
-		if (policy->classes[id].used && policy->classes[id].settings[0] != '\0')
-			classes |= UINT64CONST(1) << id;
+		Edit	   *edit = &store->edits[i];
+
+		if (edit->request == 0 || edit->request > request)
+			continue;
+		if (editor->name[0] == '\0' && !editor->several)
+			*editor = edit->editor;
+		else if (edit->editor.role != editor->role)
+			*editor = (GovEditor) {.several = true};
+		edit->request = 0;
 	}
-	return classes;
 }
 
 bool
-gov_policy_publish(GovPolicy *policy, uint64_t request, void (*reset) (int class_id))
+gov_policy_publish(GovPolicy *policy, uint64_t request, void (*reset) (int class_id),
+				   GovPolicy *replaced, GovEditor *editor)
 {
 	GovPolicy  *current = &store->policy;
 	GovTime		now = gov_clock_now();
@@ -279,6 +407,8 @@ gov_policy_publish(GovPolicy *policy, uint64_t request, void (*reset) (int class
 		return false;
 	}
 	store->published_for = request;
+	take_editor(request, editor);
+	strlcpy(store->database, gov_settings_database, sizeof(store->database));
 
 	keep_class_ids(policy, current);
 	policy->generation = current->generation;
@@ -293,6 +423,7 @@ gov_policy_publish(GovPolicy *policy, uint64_t request, void (*reset) (int class
 				strcmp(policy->classes[id].name, current->classes[id].name) != 0)
 				reset(id);
 		}
+		memcpy(replaced, current, gov_policy_data_size(current));
 		policy->generation++;
 		memcpy(current, policy, gov_policy_data_size(policy));
 		pg_atomic_write_u64(&store->with_settings, classes_with_settings(policy));
@@ -311,11 +442,21 @@ gov_policy_report(uint64_t request, bool loaded, const char *error)
 	if (request >= store->published_for)
 	{
 		strlcpy(store->error, error, sizeof(store->error));
+		store->error_is_failure = !loaded;
 		if (loaded)
 			pg_atomic_write_u64(&store->loaded, request);
 		else
 			pg_atomic_write_u32(&store->failure_reported, 1);
 	}
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
+}
+
+void
+gov_policy_report_problem(uint64_t generation, const char *problem)
+{
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_POLICY), LW_EXCLUSIVE);
+	if (store->policy.generation == generation && !store->error_is_failure)
+		strlcpy(store->error, problem, sizeof(store->error));
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
 }
 
@@ -365,6 +506,26 @@ uint64_t
 gov_policy_request_load(void)
 {
 	return pg_atomic_add_fetch_u64(&store->requested, 1);
+}
+
+uint64_t
+gov_policy_request_load_of_edit(const GovEditor *editor)
+{
+	Edit	   *oldest = &store->edits[0];
+	uint64		request;
+
+	/* the number under the lock too: no load that covers it publishes before the edit is noted */
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_POLICY), LW_EXCLUSIVE);
+	request = gov_policy_request_load();
+	for (int i = 1; i < EDITORS_REMEMBERED; i++)
+	{
+		if (store->edits[i].request < oldest->request)
+			oldest = &store->edits[i];
+	}
+	oldest->request = request;
+	oldest->editor = *editor;
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
+	return request;
 }
 
 uint64_t

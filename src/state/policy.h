@@ -39,8 +39,31 @@ typedef enum GovComplaint
 	GOV_COMPLAINT_COUNT,
 } GovComplaint;
 
+/* Who changed the policy; no name: nobody knows, or several did. */
+typedef struct GovEditor
+{
+	Oid			role;
+	char		name[GOV_NAME_SIZE];
+	bool		several;
+} GovEditor;
+
 extern Size gov_policy_shmem_size(void);
 extern void gov_policy_shmem_attach(void *memory, bool is_new);
+
+/*
+ * Puts the policy into force that was in force when the server went down, if
+ * its file can be used; says so in the log if there is one that cannot.
+ * Returns its generation, or 0.  Called by the postmaster, at start and after
+ * a crash, once all of shared memory is there; never raises an error.
+ */
+extern uint64_t gov_policy_restore(void);
+
+/*
+ * Copies the policy in force to its file, unless it is there already.  If that
+ * fails, one line in the log says so until it succeeds.  Called by whoever has
+ * published, or found that there was nothing to publish.
+ */
+extern void gov_policy_save(void);
 
 /*
  * A private copy of the policy in force, all of one generation, allocated in
@@ -92,10 +115,12 @@ extern void gov_policy_make_empty(GovPolicy *policy);
  * `reset` is called, with the policy lock held, for every id that now names
  * another class.  `request` is the last load request that it covers: a policy
  * that was read for an earlier one than the policy in force is too late, and
- * is dropped.  Returns true if it is a new generation.  Called by the policy
- * loader and by the governor.
+ * is dropped.  Returns true if it is a new generation: then `replaced` is the
+ * policy before, and `editor` who changed it.  Called by the policy loader and
+ * by the governor.
  */
-extern bool gov_policy_publish(GovPolicy *policy, uint64_t request, void (*reset) (int class_id));
+extern bool gov_policy_publish(GovPolicy *policy, uint64_t request, void (*reset) (int class_id),
+							   GovPolicy *replaced, GovEditor *editor);
 
 /*
  * Says how the load for all requests up to this one went; `error` ('' if all
@@ -103,6 +128,12 @@ extern bool gov_policy_publish(GovPolicy *policy, uint64_t request, void (*reset
  * policy in force covers a later request.
  */
 extern void gov_policy_report(uint64_t request, bool loaded, const char *error);
+
+/*
+ * Says what has no effect in the policy of this generation, found without a
+ * load; '' if nothing.  Ignored if the last load failed, which matters more.
+ */
+extern void gov_policy_report_problem(uint64_t generation, const char *problem);
 
 /* Begins a load: forgets whether an earlier one for the same request has failed. */
 extern void gov_policy_begin_load(void);
@@ -126,9 +157,11 @@ extern void gov_policy_class_name(int class_id, char *name);
  * takes a number with gov_policy_request_load() and wakes the governor; the
  * governor starts a loader for all numbers given out so far, and when that
  * policy is in force and living sessions were moved, it finishes them.  So a
- * request is finished only by a load that began after it was made.
+ * request is finished only by a load that began after it was made.  A request
+ * of an edit says whose edit it is.
  */
 extern uint64_t gov_policy_request_load(void);
+extern uint64_t gov_policy_request_load_of_edit(const GovEditor *editor);
 extern uint64_t gov_policy_last_request(void);
 extern uint64_t gov_policy_finished_request(void);
 extern void gov_policy_finish_load(uint64_t request, bool ok);

@@ -229,16 +229,18 @@ gov_registry_begin_generation(uint64_t generation)
 
 /* Puts a session into another class.  Caller holds the sessions lock exclusively. */
 static void
-move(GovSessionSlot *slot, int class_id, int rule)
+move(GovSessionSlot *slot, GovExemption exemption, int class_id, int rule)
 {
 	count(slot, &registry->counts, -1);
+	slot->exemption = exemption;
 	slot->class_id = class_id;
 	slot->rule = rule;
 	count(slot, &registry->counts, 1);
 }
 
 bool
-gov_registry_move(int number, uint32 generation, int class_id, int rule)
+gov_registry_move(int number, uint32 generation, const char *role,
+				  GovExemption exemption, int class_id, int rule)
 {
 	GovSessionSlot *slot = &slots[number];
 	bool		here;
@@ -246,7 +248,10 @@ gov_registry_move(int number, uint32 generation, int class_id, int rule)
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
 	here = slot->pid != 0 && slot->generation == generation;
 	if (here)
-		move(slot, class_id, rule);
+	{
+		strlcpy(all_facts[number].role, role, sizeof(all_facts[number].role));
+		move(slot, exemption, class_id, rule);
+	}
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
 	return here;
 }
@@ -271,7 +276,7 @@ gov_registry_rename(const GovSession *session, const char *application_name,
 		memcpy(&facts->identity, identity, sizeof(GovIdentity));
 		if (now.class_id != slot->class_id)
 			slot->has_moved = true;
-		move(slot, now.class_id, now.position);
+		move(slot, slot->exemption, now.class_id, now.position);
 	}
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
 	return result;

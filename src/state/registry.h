@@ -31,7 +31,7 @@ typedef enum GovExemption
 } GovExemption;
 
 /*
- * What does not change while the session lives: who it is.  Kept apart from
+ * What does not change while the session lives, or hardly: who it is.  Kept apart from
  * what a sweep reads, so that a sweep touches little memory.
  */
 typedef struct GovSessionFacts
@@ -39,7 +39,7 @@ typedef struct GovSessionFacts
 	Oid			role_oid;
 	GovAddress	client_addr;	/* family 0: unix socket */
 	int32_t		client_port;	/* -1: unix socket */
-	char		role[GOV_NAME_SIZE];
+	char		role[GOV_NAME_SIZE];	/* follows a RENAME */
 	char		database[GOV_NAME_SIZE];
 	char		application_name[GOV_NAME_SIZE];	/* by which it is classified */
 	GovIdentity identity;
@@ -131,10 +131,12 @@ extern bool gov_registry_claim(const GovSessionFacts *facts, GovExemption exempt
 extern void gov_registry_begin_generation(uint64_t generation);
 
 /*
- * Moves a session, named by slot and generation, into a class.  Returns false
- * if it is gone.  Called by the governor.
+ * Moves a session, named by slot and generation, into the class where it
+ * belongs now, with the name that its role has now; into none if it has become
+ * exempt.  Returns false if it is gone.  Called by the governor.
  */
-extern bool gov_registry_move(int slot, uint32 generation, int class_id, int rule);
+extern bool gov_registry_move(int slot, uint32 generation, const char *role,
+							  GovExemption exemption, int class_id, int rule);
 
 /* How an attempt to rename a session went. */
 typedef enum GovRenaming

@@ -27,6 +27,7 @@ static const char *const lock_names[GOV_LOCK_COUNT] =
 	[GOV_LOCK_SESSIONS] = "pg_governor_sessions",
 	[GOV_LOCK_EVENTS] = "pg_governor_events",
 	[GOV_LOCK_PULSE] = "pg_governor_pulse",
+	[GOV_LOCK_POLICY_FILE] = "pg_governor_policy_file",
 };
 
 /* Who has a struct in shared memory. */
@@ -64,6 +65,18 @@ request(void)
 }
 
 static void
+restore_policy(void)
+{
+	uint64		generation = gov_policy_restore();
+	char		detail[GOV_EVENT_DETAIL_SIZE];
+
+	if (generation == 0)
+		return;
+	snprintf(detail, sizeof(detail), "generation " UINT64_FORMAT ": as before the start", generation);
+	gov_ledger_note(GOV_EVENT_POLICY, NULL, GOV_REASON_NONE, detail);
+}
+
+static void
 startup(void)
 {
 	bool		found;
@@ -84,6 +97,10 @@ startup(void)
 	}
 	LWLockRelease(AddinShmemInitLock);
 	ready = true;
+
+	/* before anybody can log in */
+	if (!found)
+		restore_policy();
 }
 
 void

@@ -7,15 +7,18 @@
  *
  *		struct				file		lock					lock guards
  *		GovPolicyStore		policy.c	GOV_LOCK_POLICY			the policy in force, the load protocol
+ *										GOV_LOCK_POLICY_FILE	the file of the policy
  *		GovRegistry			registry.c	GOV_LOCK_SESSIONS		who is in which slot, counts per class
  *		GovLedger			ledger.c	GOV_LOCK_EVENTS			the ring of events (counters are atomics)
  *		GovPulse			pulse.c		GOV_LOCK_PULSE			the governor's latch and its statistics
  *
- * Lock order: policy -> sessions -> events, and pulse is last.  No code holds
- * two of them today; whoever needs to must keep this order.  Nothing sleeps,
- * allocates, raises or reads a catalog while it holds one.  Two things are done
- * under a lock that are not memory alone: actors/reclaim.c sends a signal under
- * the sessions lock, and a latch is set under the lock that keeps it in place.
+ * Lock order: file -> policy -> sessions -> events, and pulse is last.  No code
+ * holds two of the last four today; whoever needs to must keep this order.
+ * Nothing sleeps, allocates, raises or reads a catalog while it holds one.  Two
+ * things are done under a lock that are not memory alone: actors/reclaim.c sends
+ * a signal under the sessions lock, and a latch is set under the lock that keeps
+ * it in place.  The file lock is for whoever writes the file, which is done
+ * under it: only a policy loader and the governor ever wait for it.
  *
  * After a crash the postmaster builds everything anew, so no pointer into
  * shared memory outlives a shmem_startup_hook.
@@ -35,9 +38,10 @@ typedef enum GovLock
 	GOV_LOCK_SESSIONS,
 	GOV_LOCK_EVENTS,
 	GOV_LOCK_PULSE,
+	GOV_LOCK_POLICY_FILE,
 } GovLock;
 
-#define GOV_LOCK_COUNT	(GOV_LOCK_PULSE + 1)
+#define GOV_LOCK_COUNT	(GOV_LOCK_POLICY_FILE + 1)
 
 /*
  * Hooks into the reservation and the start of shared memory.  Called once by

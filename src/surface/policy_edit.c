@@ -108,8 +108,9 @@ static const PolicyTable tables[] = {
 	},
 };
 
-/* Whether this transaction has changed the tables that count; see on_transaction_end(). */
+/* Whether this transaction has changed the tables that count, and who; see on_transaction_end(). */
 static bool edit_in_progress = false;
+static GovEditor editor;
 
 /* Whether an INSERT is being turned into an UPDATE: what there was to say is said. */
 static bool taking_over = false;
@@ -374,7 +375,7 @@ on_transaction_end(XactEvent event, void *argument)
 			break;
 		case XACT_EVENT_COMMIT:
 			edit_in_progress = false;
-			(void) gov_policy_request_load();
+			(void) gov_policy_request_load_of_edit(&editor);
 			gov_pulse_wake();
 			break;
 		case XACT_EVENT_ABORT:
@@ -423,6 +424,10 @@ mark_edit(bool say)
 		RegisterXactCallback(on_transaction_end, NULL);
 		registered = true;
 	}
+
+	/* now, as no name can be looked up once the transaction has committed */
+	editor.role = GetSessionUserId();
+	strlcpy(editor.name, GetUserNameFromId(editor.role, false), sizeof(editor.name));
 	edit_in_progress = true;
 }
 

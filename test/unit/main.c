@@ -18,6 +18,7 @@ extern const UnitTest pressure_tests[];
 extern const UnitTest staleness_tests[];
 extern const UnitTest rate_tests[];
 extern const UnitTest reason_tests[];
+extern const UnitTest policy_tests[];
 
 int
 main(void)
@@ -29,6 +30,7 @@ main(void)
 		staleness_tests,
 		rate_tests,
 		reason_tests,
+		policy_tests,
 	};
 
 	return unit_run(lists, lengthof(lists));

@@ -1,0 +1,158 @@
+/*-------------------------------------------------------------------------
+ *
+ * policy_check.c
+ *		Whether bytes from somewhere are a policy that can be used.
+ *
+ * Owns: nothing; pure.                   Runs in: the postmaster.
+ *
+ * IDENTIFICATION
+ *	  src/core/policy_check.c
+ *-------------------------------------------------------------------------
+ */
+#include "core/policy_check.h"
+
+#include <math.h>
+#include <string.h>
+
+#define MOST_SESSIONS	262143	/* as in the tables */
+#define LARGEST_RATE	100000.0
+
+/* A string that ends within its array and is not empty. */
+static bool
+is_name(const char *text, size_t size)
+{
+	return text[0] != '\0' && memchr(text, '\0', size) != NULL;
+}
+
+/* A string that ends within its array; empty if it is not given. */
+static bool
+is_text(const char *text, size_t size, bool given)
+{
+	return memchr(text, '\0', size) != NULL && (given || text[0] == '\0');
+}
+
+/* As a byte: a bool of another value than 0 or 1 must not be read as one. */
+static bool
+is_used(const GovClass *class, bool *used)
+{
+	unsigned char byte;
+
+	memcpy(&byte, &class->used, 1);
+	*used = byte == 1;
+	return byte <= 1;
+}
+
+/* The same for a value that may be none of its enum. */
+static bool
+is_mode(const GovClass *class)
+{
+	unsigned int mode;
+
+	_Static_assert(sizeof(mode) == sizeof(class->mode), "an enum is as wide as an int");
+	memcpy(&mode, &class->mode, sizeof(mode));
+	return mode <= GOV_MODE_ENFORCE;
+}
+
+/* Strings one behind the other, ended by an empty one, all within the array. */
+static bool
+is_list(const char *text, size_t size)
+{
+	const char *end = text + size;
+
+	while (text < end && *text != '\0')
+	{
+		text = memchr(text, '\0', end - text);
+		if (text == NULL)
+			return false;
+		text++;
+	}
+	return text < end;
+}
+
+static bool
+is_class(const GovClass *class)
+{
+	return is_name(class->name, sizeof(class->name)) &&
+		is_mode(class) &&
+		class->max_sessions >= 0 && class->max_sessions <= MOST_SESSIONS &&
+		class->keep_warm >= 0 && class->keep_warm <= MOST_SESSIONS &&
+		isfinite(class->reclaim_rate) &&
+		class->reclaim_rate >= 0 && class->reclaim_rate <= LARGEST_RATE &&
+		class->idle_timeout > 0 && class->idle_timeout_floor > 0 &&
+		class->idle_in_transaction_timeout > 0 && class->max_lifetime > 0 &&
+		class->transaction_timeout > 0 && is_list(class->settings, sizeof(class->settings));
+}
+
+static bool
+is_network(const GovAddress *address, bool given)
+{
+	if (!given)
+		return address->family == 0;
+	return (address->family == 4 && address->bits <= 32) ||
+		(address->family == 6 && address->bits <= 128);
+}
+
+static bool
+is_rule(const GovRule *rule)
+{
+	return rule->position >= 0 &&
+		rule->class_id >= 0 && rule->class_id < GOV_MAX_CLASSES &&
+		rule->given <= GOV_RULE_ALL &&
+		is_text(rule->role, sizeof(rule->role), rule->given & GOV_RULE_ROLE) &&
+		is_text(rule->database, sizeof(rule->database), rule->given & GOV_RULE_DATABASE) &&
+		is_text(rule->application_name, sizeof(rule->application_name),
+				rule->given & GOV_RULE_APPLICATION_NAME) &&
+		is_text(rule->platform, sizeof(rule->platform), rule->given & GOV_RULE_PLATFORM) &&
+		is_text(rule->function, sizeof(rule->function), rule->given & GOV_RULE_FUNCTION) &&
+		is_network(&rule->client_addr, rule->given & GOV_RULE_CLIENT_ADDR);
+}
+
+static bool
+has_twin(const GovPolicy *policy, int id)
+{
+	for (int other = 0; other < id; other++)
+	{
+		if (policy->classes[other].used &&
+			strcmp(policy->classes[other].name, policy->classes[id].name) == 0)
+			return true;
+	}
+	return false;
+}
+
+const char *
+gov_policy_check(const GovPolicy *policy, size_t size)
+{
+	if (size < offsetof(GovPolicy, rules))
+		return "it is too short";
+	if (policy->nrules < 0 || policy->nrules > GOV_MAX_RULES)
+		return "the number of its rules is out of range";
+	if (size != gov_policy_data_size(policy))
+		return "its size does not fit the number of its rules";
+	/* bigint in SQL, and it goes on counting */
+	if (policy->generation == 0 || policy->generation > INT64_MAX / 2)
+		return "its generation is out of range";
+
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	{
+		bool		used;
+
+		if (!is_used(&policy->classes[id], &used) || (used && !is_class(&policy->classes[id])))
+			return "a class in it is malformed";
+		if (used && has_twin(policy, id))
+			return "two classes in it have the same name";
+	}
+	if (!policy->classes[GOV_DEFAULT_CLASS].used ||
+		strcmp(policy->classes[GOV_DEFAULT_CLASS].name, GOV_DEFAULT_CLASS_NAME) != 0)
+		return "it has no class \"default\"";
+
+	for (int i = 0; i < policy->nrules; i++)
+	{
+		const GovRule *rule = &policy->rules[i];
+
+		if (!is_rule(rule) || !policy->classes[rule->class_id].used)
+			return "a rule in it is malformed";
+		if (i > 0 && rule->position <= policy->rules[i - 1].position)
+			return "its rules are not in order";
+	}
+	return NULL;
+}
