@@ -95,23 +95,31 @@ gov_event_kind_name(GovEventKind kind)
 	return kind_names[kind];
 }
 
-static void
-count_one(int class_id, pg_atomic_uint64 *counter)
+/* The counters of a class; NULL for a session that is exempt, and so in none. */
+static ClassCounters *
+counters_of(int class_id)
 {
-	if (class_id >= 0 && class_id < GOV_MAX_CLASSES)
-		pg_atomic_fetch_add_u64(counter, 1);
+	if (class_id < 0 || class_id >= GOV_MAX_CLASSES)
+		return NULL;
+	return &ledger->classes[class_id];
 }
 
 void
 gov_ledger_count_admitted(int class_id)
 {
-	count_one(class_id, &ledger->classes[class_id].admitted);
+	ClassCounters *counters = counters_of(class_id);
+
+	if (counters != NULL)
+		pg_atomic_fetch_add_u64(&counters->admitted, 1);
 }
 
 void
 gov_ledger_count_reclaimed(int class_id, GovReason reason)
 {
-	count_one(class_id, &ledger->classes[class_id].reclaimed[reason]);
+	ClassCounters *counters = counters_of(class_id);
+
+	if (counters != NULL)
+		pg_atomic_fetch_add_u64(&counters->reclaimed[reason], 1);
 }
 
 void
@@ -123,13 +131,19 @@ gov_ledger_count_cancelled(int class_id)
 void
 gov_ledger_count_would_reclaim(int class_id)
 {
-	count_one(class_id, &ledger->classes[class_id].would_reclaim);
+	ClassCounters *counters = counters_of(class_id);
+
+	if (counters != NULL)
+		pg_atomic_fetch_add_u64(&counters->would_reclaim, 1);
 }
 
 void
 gov_ledger_count_declined(int class_id)
 {
-	count_one(class_id, &ledger->classes[class_id].declined);
+	ClassCounters *counters = counters_of(class_id);
+
+	if (counters != NULL)
+		pg_atomic_fetch_add_u64(&counters->declined, 1);
 }
 
 void
