@@ -6,9 +6,9 @@
  *
  * One thread.  The run, top to bottom:
  *
- *		set up		schema, role, class						[truth_set_up]
+ *		set up		roles, schemas, classes					[truth_set_up]
  *		fire		sessions alternate, askers ask			[session.c, ask_*]
- *					until enough requests were answered		[on_answers, on_asked]
+ *					until enough requests were answered		[on_progress, on_asked]
  *		quiesce		askers stop, statements are answered	[stop_all]
  *		compare		what the server counted with what the	[truth_find_out, report]
  *					clients saw
@@ -18,11 +18,12 @@
  *-------------------------------------------------------------------------
  */
 #include "basics.h"
+#include "cell.h"
 #include "link.h"
 #include "options.h"
 #include "querier.h"
+#include "relay.h"
 #include "session.h"
-#include "tally.h"
 #include "truth.h"
 
 #include <inttypes.h>
@@ -43,10 +44,11 @@ typedef struct Asker
 } Asker;
 
 static Session *sessions;
+static int	nsessions;
 static Asker *askers;
 static Querier watcher;
 
-static Answers answers;			/* as the watcher saw them last */
+static int64_t answered;		/* requests, as the watcher saw it last */
 static int64_t calls;			/* of governor.reclaim() */
 static int64_t calls_true;		/* that returned true */
 static int64_t calls_false;
@@ -83,17 +85,17 @@ write_query(Asker *asker, int number)
 			snprintf(asker->sql, sizeof(asker->sql),
 					 "SELECT count(*), count(*) FILTER (WHERE ended)"
 					 " FROM (SELECT governor.reclaim(pid, 'hammer') AS ended FROM governor.sessions"
-					 " WHERE usename = '" LOAD_ROLE "'%s) asked", share);
+					 " WHERE usename " IS_OF_CELL "%s) asked", share);
 			break;
 		case WAY_TERMINATE:
 			snprintf(asker->sql, sizeof(asker->sql),
 					 "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity"
-					 " WHERE usename = '" LOAD_ROLE "' AND state = 'idle'%s", share);
+					 " WHERE usename " IS_OF_CELL " AND state = 'idle'%s", share);
 			break;
 		case WAY_TERMINATE_LIST:
 			snprintf(asker->sql, sizeof(asker->sql),
 					 "SELECT 'list', array_agg(pid) FROM pg_stat_activity"
-					 " WHERE usename = '" LOAD_ROLE "' AND state = 'idle'%s", share);
+					 " WHERE usename " IS_OF_CELL " AND state = 'idle'%s", share);
 			break;
 		case WAY_NOBODY:
 			break;
@@ -156,15 +158,14 @@ static const char *
 next_watch(void *owner)
 {
 	(void) owner;
-	return truth_answers_query();
+	return truth_progress_query();
 }
 
 static void
-on_answers(void *owner, const PGresult *result)
+on_progress(void *owner, const PGresult *result)
 {
 	(void) owner;
-	if (PQntuples(result) == 1)
-		answers = truth_read_answers(result);
+	answered = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
 }
 
 /* The run -------------------------------------------------------------- */
@@ -172,7 +173,7 @@ on_answers(void *owner, const PGresult *result)
 static int64_t
 progress_made(void)
 {
-	return options_governed() ? answers_all(&answers) : kills;
+	return options_governed() ? answered : kills;
 }
 
 static void
@@ -187,11 +188,11 @@ start_all(void)
 	else
 		strcpy(dsn, options.dsn);
 
-	sessions = allocate((size_t) options.sessions, sizeof(Session));
+	nsessions = options.sessions * ncells;
+	sessions = allocate((size_t) nsessions, sizeof(Session));
 	askers = allocate((size_t) options.askers, sizeof(Asker));
-	for (int i = 0; i < options.sessions; i++)
-		session_start(&sessions[i], options.load_dsns[i % options.nload_dsns],
-					  options.protocols[i / options.nload_dsns % options.nprotocols]);
+	for (int i = 0; i < nsessions; i++)
+		session_start(&sessions[i], &cells[i % ncells]);
 	for (int i = 0; i < nqueriers(); i++)
 	{
 		Asker	   *asker = &askers[i];
@@ -205,7 +206,7 @@ start_all(void)
 	if (options_governed())
 	{
 		watcher.next = next_watch;
-		watcher.got = on_answers;
+		watcher.got = on_progress;
 		watcher.pause = WATCH_EVERY;
 		querier_start(&watcher, dsn, "hammer watcher");
 	}
@@ -215,10 +216,13 @@ start_all(void)
 static void
 print_progress(Usec now)
 {
+	Cell		sum;
+
+	cells_sum(&sum);
 	fprintf(stderr, "%4.0f s: %" PRId64 " of %ld %s, %" PRIu64 " connections ended, %" PRIu64 " statements answered\n",
 			(double) (now - started) / USEC_PER_S, progress_made(), options.requests,
-			options_governed() ? "requests answered" : "signals sent", tally_ends(),
-			tally.answered[STEP_WORK]);
+			options_governed() ? "requests answered" : "signals sent", tally_ends(&sum.tally),
+			sum.tally.answered);
 }
 
 static void
@@ -246,7 +250,7 @@ fire(void)
 static bool
 all_stopped(void)
 {
-	for (int i = 0; i < options.sessions; i++)
+	for (int i = 0; i < nsessions; i++)
 	{
 		if (!session_is_stopped(&sessions[i]))
 			return false;
@@ -266,7 +270,7 @@ stop_all(void)
 
 	for (int i = 0; i < nqueriers(); i++)
 		querier_stop(&askers[i].querier);
-	for (int i = 0; i < options.sessions; i++)
+	for (int i = 0; i < nsessions; i++)
 		session_stop(&sessions[i]);
 	if (options_governed())
 		querier_stop(&watcher);
@@ -289,11 +293,9 @@ line(const char *what, int64_t number)
 static void
 print_settings(void)
 {
-	printf("%d sessions, rests up to %.3g ms, %d %% transactions, %d %% long statements; sent",
-		   options.sessions, (double) options.rest / USEC_PER_MS,
+	printf("%d sessions, rests up to %.3g ms, %d %% transactions, %d %% long statements",
+		   nsessions, (double) options.rest / USEC_PER_MS,
 		   options.transactions, options.long_statements);
-	for (int i = 0; i < options.nprotocols; i++)
-		printf("%s %s", i > 0 ? "," : "", protocol_name(options.protocols[i]));
 	printf("\nasked by: %s", way_name(options.way));
 	if (nqueriers() > 0)
 		printf(", %d askers%s", options.askers, options.overlap ? ", all ask all" : "");
@@ -305,24 +307,33 @@ print_settings(void)
 	printf("\n\n");
 }
 
+/* Whether it is clean, and somebody was ended everywhere. */
 static bool
-report(const Truth *truth, Usec elapsed)
+report(Usec elapsed)
 {
-	uint64_t	unanswered = tally.sent[STEP_WORK] - tally.answered[STEP_WORK];
-	int64_t		cut = truth->began - truth->finished;
-	int64_t		lost = truth->began - (int64_t) tally.answered[STEP_WORK];
-	int64_t		commits = truth->kept - (int64_t) tally.answered[STEP_COMMIT];
-	bool		clean = cut == 0 && lost == 0 && commits == 0 && tally.errors == 0 &&
-		tally.ends[PLACE_BEFORE_SYNC] == 0;
+	Cell		sum;
+	int64_t		cut;
+	bool		clean = true;
+	bool		everywhere = true;
+
+	cells_sum(&sum);
+	cut = sum.truth.began - sum.truth.finished;
+	for (int i = 0; i < ncells; i++)
+	{
+		clean = clean && cell_is_clean(&cells[i]);
+		everywhere = everywhere && tally_ends(&cells[i].tally) > 0 && cells[i].truth.finished > 0;
+	}
 
 	print_settings();
+	cells_print();
+	printf("\n");
 	if (options_governed())
 	{
-		line("requests answered", answers_all(&answers));
-		line("  declined", answers.declined);
-		line("  ended at rest, requested", answers.requested);
-		line("  ended at rest, idle_timeout", answers.idle);
-		line("  ended idle in transaction", answers.idle_in_transaction);
+		line("requests answered", answers_all(&sum.answers));
+		line("  declined", sum.answers.declined);
+		line("  ended at rest, requested", sum.answers.requested);
+		line("  ended at rest, idle_timeout", sum.answers.idle);
+		line("  ended idle in transaction", sum.answers.idle_in_transaction);
 	}
 	else
 		line("signals sent", kills);
@@ -334,58 +345,58 @@ report(const Truth *truth, Usec elapsed)
 	}
 	printf("%-36s %10.1f\n\n", "seconds", (double) elapsed / USEC_PER_S);
 
-	line("logins over a unix socket", (int64_t) (tally.logins - tally.logins_tcp));
-	line("logins over TCP", (int64_t) tally.logins_tcp);
-	line("failed logins", (int64_t) tally.failed_logins);
-	line("connections ended, client's view", (int64_t) tally_ends());
-	tally_print_ends();
+	line("logins", (int64_t) sum.tally.logins);
+	line("failed logins", (int64_t) sum.tally.failed_logins);
+	line("connections ended, client's view", (int64_t) tally_ends(&sum.tally));
+	tally_print_ends(&sum.tally);
 
 	printf("\n");
-	line("counted statements sent", (int64_t) tally.sent[STEP_WORK]);
-	line("  answered", (int64_t) tally.answered[STEP_WORK]);
-	line("  unanswered, connection ended", (int64_t) unanswered);
-	line("began", truth->began);
-	line("finished", truth->finished);
+	line("counted statements sent", (int64_t) sum.tally.sent);
+	line("  answered", (int64_t) sum.tally.answered);
+	line("  unanswered, connection ended", (int64_t) (sum.tally.sent - sum.tally.answered));
+	line("began", sum.truth.began);
+	line("finished", sum.truth.finished);
 	line("began and did not finish", cut);
-	line("began and were not answered", lost);
-	line("COMMITs answered", (int64_t) tally.answered[STEP_COMMIT]);
-	line("committed", truth->kept);
-	line("failed statements", (int64_t) tally.errors);
+	line("began and were not answered", sum.truth.began - (int64_t) sum.tally.answered);
+	line("rows of answered COMMITs", (int64_t) sum.tally.kept);
+	line("rows committed", sum.truth.kept);
+	line("failed statements", (int64_t) sum.tally.errors);
 
-	if (!options_governed() && tally_ends() > 0)
-		printf("%-36s %10.1f %%\n", "ended connections that were cut", 100.0 * (double) cut / (double) tally_ends());
+	if (!options_governed() && tally_ends(&sum.tally) > 0)
+		printf("%-36s %10.1f %%\n", "ended connections that were cut",
+			   100.0 * (double) cut / (double) tally_ends(&sum.tally));
 	printf("\n%s\n", clean ? "clean: whatever began was finished and answered" : "NOT CLEAN");
-	return clean;
+	if (!everywhere)
+		printf("not shown: somewhere nobody was ended, or nothing finished\n");
+	return clean && everywhere;
 }
 
 int
 main(int argc, char **argv)
 {
-	Truth		truth;
 	Usec		elapsed;
-	bool		clean;
+	bool		shown;
 	bool		enough;
 
 	options_parse(argc, argv);
 	chance_seed(options.seed);
+	cells_make();
 	truth_set_up(options.dsn);
 	start_all();
 	fire();
 	elapsed = clock_now() - started;
-	stop_all();
-	truth = truth_find_out(&answers);
 	enough = progress_made() >= options.requests;
-	clean = report(&truth, elapsed);
+	stop_all();
+	relay_clean_up();
+	truth_find_out();
+	shown = report(elapsed);
 	if (!enough)
 		printf("gave up after %.0f s: not enough requests were answered\n",
 			   (double) elapsed / USEC_PER_S);
 	truth_clean_up();
 	free(sessions);
 	free(askers);
+	free(cells);
 
-	if (!options.expect_clean)
-		return enough ? EXIT_SUCCESS : EXIT_NOT_SHOWN;
-	if (options_governed() && answers_ended(&answers) == 0)
-		printf("nobody was ended\n");
-	return clean && enough && tally_ends() > 0 ? EXIT_SUCCESS : EXIT_NOT_SHOWN;
+	return enough && (shown || !options.expect_clean) ? EXIT_SUCCESS : EXIT_NOT_SHOWN;
 }

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static char failure[512];
 
@@ -44,21 +45,23 @@ on_notice(void *argument, const PGresult *result)
 }
 
 void
-link_connect(Link *link, const char *dsn, const char *user, const char *name)
+link_connect_at(Link *link, const char *dsn, const char *user, const char *name,
+				const char *host, const char *port)
 {
-	const char *keywords[4] = {"dbname"};
-	const char *values[4] = {dsn};
-	int			n = 1;
+	const char *const all[][2] = {
+		{"dbname", dsn}, {"user", user}, {"application_name", name}, {"host", host}, {"port", port},
+	};
+	const char *keywords[sizeof(all) / sizeof(all[0]) + 1] = {NULL};
+	const char *values[sizeof(all) / sizeof(all[0]) + 1] = {NULL};
+	int			n = 0;
 
-	if (user != NULL)
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 	{
-		keywords[n] = "user";
-		values[n++] = user;
-	}
-	if (name != NULL)
-	{
-		keywords[n] = "application_name";
-		values[n++] = name;
+		if (all[i][1] != NULL)
+		{
+			keywords[n] = all[i][0];
+			values[n++] = all[i][1];
+		}
 	}
 
 	link->open = false;
@@ -71,6 +74,12 @@ link_connect(Link *link, const char *dsn, const char *user, const char *name)
 	link->waiter.events = POLLOUT;
 	if (PQstatus(link->connection) == CONNECTION_BAD)
 		link->waiter.due = 0;	/* link_advance will find it out */
+}
+
+void
+link_connect(Link *link, const char *dsn, const char *user, const char *name)
+{
+	link_connect_at(link, dsn, user, name, NULL, NULL);
 }
 
 bool
@@ -97,6 +106,26 @@ link_advance(Link *link)
 	/* another address may have been tried on another socket */
 	link->waiter.fd = PQsocket(link->connection);
 	return true;
+}
+
+void
+link_describe(const Link *link, char *into, size_t size)
+{
+	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+	socklen_t	length = sizeof(address);
+	const char *family = "unknown";
+
+	(void) getsockname(PQsocket(link->connection), (struct sockaddr *) &address, &length);
+	if (address.ss_family == AF_UNIX)
+		family = "unix socket";
+	else if (address.ss_family == AF_INET)
+		family = "IPv4";
+	else if (address.ss_family == AF_INET6)
+		family = "IPv6";
+	if (PQsslInUse(link->connection))
+		snprintf(into, size, "%s, %s", family, PQsslAttribute(link->connection, "protocol"));
+	else
+		snprintf(into, size, "%s", family);
 }
 
 const char *

@@ -31,8 +31,15 @@ extern void link_init(Link *link, void (*act) (void *owner, bool ready), void *o
 /* Begins to connect; user and name, if not NULL, override those of the dsn. */
 extern void link_connect(Link *link, const char *dsn, const char *user, const char *name);
 
+/* The same; host and port, if not NULL, override too. */
+extern void link_connect_at(Link *link, const char *dsn, const char *user, const char *name,
+							const char *host, const char *port);
+
 /* Goes on with a login.  Returns false if it failed: then the link is closed. */
 extern bool link_advance(Link *link);
+
+/* What the connection goes over, for people: "IPv4, TLSv1.3". */
+extern void link_describe(const Link *link, char *into, size_t size);
 
 /* Why the last login failed. */
 extern const char *link_failure(void);

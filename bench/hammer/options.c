@@ -16,13 +16,11 @@
 
 Options		options = {
 	.dsn = "",
-	.sessions = 16,
+	.sessions = 2,
 	.askers = 3,
 	.way = WAY_RECLAIM,
 	.requests = 100000,
 	.rest = USEC_PER_MS,
-	.protocols = {PROTOCOL_SIMPLE, PROTOCOL_EXTENDED, PROTOCOL_PREPARED, PROTOCOL_PIECEWISE},
-	.nprotocols = PROTOCOL_COUNT,
 	.transactions = 25,
 	.long_statements = 3,
 	.give_up = 1800 * USEC_PER_S,
@@ -34,6 +32,13 @@ static const char *const protocol_names[] = {
 	[PROTOCOL_EXTENDED] = "extended",
 	[PROTOCOL_PREPARED] = "prepared",
 	[PROTOCOL_PIECEWISE] = "piecewise",
+	[PROTOCOL_PIPELINE] = "pipeline",
+	[PROTOCOL_SYNCS] = "syncs",
+	[PROTOCOL_COPY_IN] = "copy_in",
+	[PROTOCOL_COPY_OUT] = "copy_out",
+	[PROTOCOL_FASTPATH] = "fastpath",
+	[PROTOCOL_CURSOR] = "cursor",
+	[PROTOCOL_PARTS] = "parts",
 };
 
 static const char *const way_names[] = {
@@ -76,8 +81,8 @@ print_help(void)
 		  "  hammer [OPTION]...\n"
 		  "\n"
 		  "  --dsn=DSN            connection of a superuser (default: the PG* variables)\n"
-		  "  --load-dsn=DSN       where the sessions under fire connect, as role hammer_load;\n"
-		  "                       may be repeated, they take turns (default: as --dsn)\n"
+		  "  --transport=NAME:DSN a way in which the sessions under fire connect; may be\n"
+		  "                       repeated (default: one named dsn, as --dsn)\n"
 		  "  --requests=N         run until so many requests were answered (default 100000)\n"
 		  "  --give-up=S          or for S seconds at most (default 1800)\n"
 		  "\n"
@@ -93,24 +98,29 @@ print_help(void)
 		  "  --idle-in-transaction-timeout=MS   governor.mode must be enforce\n"
 		  "\n"
 		  "The sessions:\n"
-		  "  --sessions=N         so many (default 16); one that is ended connects again\n"
+		  "  --sessions=N         so many for each transport and protocol (default 2); one that\n"
+		  "                       is ended connects again\n"
 		  "  --rest=MS            they rest from 0 to so long between statements (default 1)\n"
-		  "  --protocol=NAME,...  simple, extended, prepared, piecewise (extended with a rest\n"
-		  "                       between Execute and Sync); they take turns (default: all)\n"
-		  "  --transactions=PERCENT     of their rounds are a transaction of four statements\n"
+		  "  --protocol=NAME,...  simple; extended; prepared; piecewise: extended with a rest\n"
+		  "                       between Execute and Sync; pipeline: several statements in\n"
+		  "                       flight; syncs: the same, each with its Sync; copy_in,\n"
+		  "                       copy_out; fastpath: function calls; cursor; parts: messages\n"
+		  "                       that arrive in parts (default: all)\n"
+		  "  --transactions=PERCENT     of their rounds are a transaction of several statements\n"
 		  "                       with rests between (default 25)\n"
 		  "  --long=PERCENT       of the statements are of some ten thousand bytes, which\n"
 		  "                       arrive in pieces (default 3)\n"
 		  "  --seed=N             other chances (default 1)\n"
 		  "\n"
 		  "  --expect-clean       exit with 1 unless sessions were ended and nothing was cut\n"
-		  "  --keep               leave schema, role, class and rule behind\n"
+		  "  --keep               leave schemas, roles, classes and rules behind\n"
 		  "  --progress           a line for every second on stderr\n"
 		  "  --help               this text\n"
 		  "\n"
-		  "It creates the schema hammer and the role hammer_load, and for pg_governor a class\n"
-		  "hammer with a rule at position 0, and drops them in the end: use a throw-away\n"
-		  "cluster.  The database of --dsn must be the one that governor.database names.\n"
+		  "For each transport and protocol it creates a role hammer_..., a schema of that name,\n"
+		  "and for pg_governor a class and a rule, and drops them in the end, with whatever\n"
+		  "else has such a name: use a throw-away cluster.  The database of --dsn must be the\n"
+		  "one that governor.database names.\n"
 		  "\n"
 		  "Exit status: 0 the run was completed (and, with --expect-clean, was clean); 1 not;\n"
 		  "2 bad usage.\n",
@@ -158,23 +168,32 @@ parse_way(const char *text)
 }
 
 static void
-parse_load_dsn(const char *text)
+parse_transport(const char *text)
 {
-	if (options.nload_dsns == MAX_LOAD_DSNS)
-		bad_usage("--load-dsn may be repeated %d times", MAX_LOAD_DSNS);
-	options.load_dsns[options.nload_dsns++] = text;
+	const char *colon = strchr(text, ':');
+	size_t		length = colon != NULL ? (size_t) (colon - text) : 0;
+	Transport  *transport;
+
+	if (options.ntransports == MAX_TRANSPORTS)
+		bad_usage("--transport may be repeated %d times", MAX_TRANSPORTS);
+	transport = &options.transports[options.ntransports++];
+	if (length == 0 || length >= NAME_SIZE ||
+		strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789") != length)
+		bad_usage("--transport takes NAME:DSN, the name of small letters and digits, not \"%s\"", text);
+	memcpy(transport->name, text, length);
+	transport->dsn = colon + 1;
 }
 
 enum
 {
-	OPT_DSN = 1, OPT_LOAD_DSN, OPT_REQUESTS, OPT_GIVE_UP, OPT_ASK, OPT_ASKERS, OPT_OVERLAP,
+	OPT_DSN = 1, OPT_TRANSPORT, OPT_REQUESTS, OPT_GIVE_UP, OPT_ASK, OPT_ASKERS, OPT_OVERLAP,
 	OPT_IDLE, OPT_IDLE_IN_TRANSACTION, OPT_SESSIONS, OPT_REST, OPT_PROTOCOL, OPT_TRANSACTIONS,
 	OPT_LONG, OPT_SEED, OPT_EXPECT_CLEAN, OPT_KEEP, OPT_PROGRESS, OPT_HELP,
 };
 
 static const struct option long_options[] = {
 	{"dsn", required_argument, NULL, OPT_DSN},
-	{"load-dsn", required_argument, NULL, OPT_LOAD_DSN},
+	{"transport", required_argument, NULL, OPT_TRANSPORT},
 	{"requests", required_argument, NULL, OPT_REQUESTS},
 	{"give-up", required_argument, NULL, OPT_GIVE_UP},
 	{"ask", required_argument, NULL, OPT_ASK},
@@ -203,8 +222,8 @@ parse_one(int option, const char *name)
 		case OPT_DSN:
 			options.dsn = optarg;
 			break;
-		case OPT_LOAD_DSN:
-			parse_load_dsn(optarg);
+		case OPT_TRANSPORT:
+			parse_transport(optarg);
 			break;
 		case OPT_REQUESTS:
 			options.requests = parse_count(name, optarg, 1, 100000000);
@@ -228,7 +247,7 @@ parse_one(int option, const char *name)
 			options.idle_in_transaction_timeout = parse_duration(name, optarg, USEC_PER_MS);
 			break;
 		case OPT_SESSIONS:
-			options.sessions = (int) parse_count(name, optarg, 1, 1000);
+			options.sessions = (int) parse_count(name, optarg, 1, 100);
 			break;
 		case OPT_REST:
 			options.rest = parse_duration(name, optarg, USEC_PER_MS);
@@ -279,6 +298,11 @@ options_parse(int argc, char **argv)
 	if (options.way == WAY_NOBODY &&
 		options.idle_timeout == 0 && options.idle_in_transaction_timeout == 0)
 		bad_usage("--ask=nobody needs a timeout");
-	if (options.nload_dsns == 0)
-		parse_load_dsn(options.dsn);
+	if (options.ntransports == 0)
+		options.transports[options.ntransports++] = (Transport) {"dsn", options.dsn};
+	if (options.nprotocols == 0)
+	{
+		for (int i = 0; i < PROTOCOL_COUNT; i++)
+			options.protocols[options.nprotocols++] = (Protocol) i;
+	}
 }

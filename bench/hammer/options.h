@@ -12,7 +12,15 @@
 
 #include "basics.h"
 
-#define MAX_LOAD_DSNS	8
+#define MAX_TRANSPORTS	8
+#define NAME_SIZE		24
+
+/* How sessions connect. */
+typedef struct Transport
+{
+	char		name[NAME_SIZE];
+	const char *dsn;
+} Transport;
 
 /* How statements are sent. */
 typedef enum Protocol
@@ -21,6 +29,13 @@ typedef enum Protocol
 	PROTOCOL_EXTENDED,
 	PROTOCOL_PREPARED,
 	PROTOCOL_PIECEWISE,			/* extended, and a rest between Execute and Sync */
+	PROTOCOL_PIPELINE,			/* several statements in flight, then a Sync */
+	PROTOCOL_SYNCS,				/* several of them in flight, each with its Sync */
+	PROTOCOL_COPY_IN,
+	PROTOCOL_COPY_OUT,
+	PROTOCOL_FASTPATH,			/* function calls */
+	PROTOCOL_CURSOR,
+	PROTOCOL_PARTS,				/* simple, through a relay that cuts the stream into parts */
 	PROTOCOL_COUNT,
 } Protocol;
 
@@ -36,9 +51,9 @@ typedef enum Way
 typedef struct Options
 {
 	const char *dsn;			/* a superuser's */
-	const char *load_dsns[MAX_LOAD_DSNS];
-	int			nload_dsns;
-	int			sessions;
+	Transport	transports[MAX_TRANSPORTS];
+	int			ntransports;
+	int			sessions;		/* of each transport and protocol */
 	int			askers;
 	bool		overlap;		/* every asker asks every session */
 	Way			way;

@@ -10,11 +10,11 @@
 #ifndef HAMMER_SESSION_H
 #define HAMMER_SESSION_H
 
+#include "caller.h"
+#include "cell.h"
 #include "link.h"
-#include "options.h"
-#include "tally.h"
-
-#define LOAD_ROLE	"hammer_load"
+#include "relay.h"
+#include "round.h"
 
 typedef enum SessionState
 {
@@ -23,6 +23,9 @@ typedef enum SessionState
 	SESSION_PREPARING,
 	SESSION_RESTING,
 	SESSION_SENT,				/* waits for the answer */
+	SESSION_CALLING,			/* its thread does */
+	SESSION_COPYING_IN,			/* rests before it sends more rows */
+	SESSION_COPYING_OUT,		/* takes rows, and rests in between */
 	SESSION_BEFORE_SYNC,		/* piecewise: answered, and rests before it sends Sync */
 	SESSION_SYNCING,			/* piecewise: waits for the answer to Sync */
 } SessionState;
@@ -30,18 +33,21 @@ typedef enum SessionState
 typedef struct Session
 {
 	Link		link;
-	const char *dsn;
-	Protocol	protocol;
+	Cell	   *cell;
+	Caller	   *caller;			/* PROTOCOL_FASTPATH only */
+	Relay	   *relay;			/* PROTOCOL_PARTS only */
 	SessionState state;
-	Step		step;			/* the next statement, or the one that was sent */
-	bool		in_transaction; /* this round is one */
-	bool		answered;		/* the statement that was sent has a result */
+	Round		round;
+	int			at;				/* the next statement, or the first that is in flight */
+	int			rows;			/* of a COPY: still to send, or that came */
+	bool		begun;			/* a part of the answer has come */
+	bool		answered;		/* a result has */
 	bool		failed;			/* or an error */
 	bool		stopping;
 } Session;
 
 /* Connects and goes on until it is stopped. */
-extern void session_start(Session *session, const char *dsn, Protocol protocol);
+extern void session_start(Session *session, Cell *cell);
 
 /* Lets a statement that was sent be answered, and sends no other. */
 extern void session_stop(Session *session);

@@ -6,8 +6,8 @@
  *
  * A statement takes from one sequence as the first thing that it does, and
  * from another as the last.  Sequences are not rolled back, so whatever ends a
- * statement in between leaves them apart.  Before each run two statements are
- * cut on purpose, by an error and by a cancel, to prove that they do.
+ * statement in between leaves them apart.  Before each run a statement of each
+ * kind is cut on purpose, to prove that they do.
  *
  * IDENTIFICATION
  *	  bench/hammer/truth.c
@@ -16,41 +16,63 @@
 #include "truth.h"
 
 #include "link.h"
-#include "options.h"
-#include "session.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define PATIENCE	(30 * USEC_PER_S)
 
 static PGconn *control;
-static Answers before;
+static char progress_query[256];
 
+static const char drop_all[] =
+	"DO $$"
+	" DECLARE cell text;"
+	" BEGIN"
+	"  FOR cell IN SELECT rolname FROM pg_roles WHERE rolname " IS_OF_CELL " LOOP"
+	"   EXECUTE format('DROP OWNED BY %1$I CASCADE', cell);"
+	"   EXECUTE format('DROP ROLE %1$I', cell);"
+	"  END LOOP;"
+	" END $$";
+
+/* In the schema of a role, by that role.  A COPY begins and finishes by triggers. */
 static const char *const make_schema[] = {
-	"SET client_min_messages = error",
-	"DROP SCHEMA IF EXISTS hammer CASCADE",
-	"DROP ROLE IF EXISTS " LOAD_ROLE,
-	"CREATE ROLE " LOAD_ROLE " LOGIN",
-	"ALTER ROLE " LOAD_ROLE " SET synchronous_commit = off",
-	"CREATE SCHEMA hammer",
-	"CREATE SEQUENCE hammer.began CACHE 1",
-	"CREATE SEQUENCE hammer.finished CACHE 1",
-	"CREATE TABLE hammer.kept (one int)",
-	"GRANT USAGE ON SCHEMA hammer TO " LOAD_ROLE,
-	"GRANT ALL ON ALL TABLES IN SCHEMA hammer TO " LOAD_ROLE,
-	"GRANT ALL ON ALL SEQUENCES IN SCHEMA hammer TO " LOAD_ROLE,
+	"CREATE SEQUENCE began CACHE 1",
+	"CREATE SEQUENCE finished CACHE 1",
+	"CREATE TABLE kept (one int)",
+	"CREATE TABLE copied (line text)",
+
+	"CREATE FUNCTION count_copy() RETURNS trigger LANGUAGE plpgsql AS"
+	" $$ BEGIN PERFORM nextval(TG_ARGV[0]); RETURN NULL; END $$",
+	"CREATE TRIGGER began BEFORE INSERT ON copied EXECUTE FUNCTION count_copy('began')",
+	"CREATE TRIGGER finished AFTER INSERT ON copied EXECUTE FUNCTION count_copy('finished')",
+
+	"CREATE FUNCTION work(kind int, number int) RETURNS int LANGUAGE plpgsql AS $$"
+	" BEGIN"
+	"  PERFORM nextval('began');"
+	"  IF kind = 1 THEN PERFORM count(*) FROM generate_series(1, number);"
+	"  ELSIF kind = 2 THEN PERFORM pg_sleep(0.001); END IF;"
+	"  PERFORM nextval('finished');"
+	"  RETURN number;"
+	" END $$",
+
+	"CREATE FUNCTION take(held refcursor) RETURNS int LANGUAGE plpgsql AS $$"
+	" DECLARE line record;"
+	" BEGIN"
+	"  PERFORM nextval('began');"
+	"  FETCH held INTO line;"
+	"  IF NOT FOUND THEN RAISE 'the cursor has no such row'; END IF;"
+	"  PERFORM nextval('finished');"
+	"  RETURN 1;"
+	" END $$",
 };
 
-static const char *const drop_schema[] = {
-	"DROP SCHEMA hammer CASCADE",
-	"DROP ROLE " LOAD_ROLE,
-};
-
-static const char *const drop_class[] = {
-	"DELETE FROM governor.rules WHERE class = 'hammer'",
-	"DELETE FROM governor.classes WHERE name = 'hammer'",
+static const char *const drop_classes[] = {
+	"DELETE FROM governor.rules WHERE class " IS_OF_CELL,
+	"DELETE FROM governor.classes WHERE name " IS_OF_CELL,
 	"SELECT governor.reload()",
 };
 
@@ -63,6 +85,22 @@ run_all(const char *const *statements, size_t number)
 		blocking_run(control, statements[i]);
 }
 
+static PGresult *
+query(const char *format,...)
+{
+	char		sql[512];
+	va_list		arguments;
+
+	va_start(arguments, format);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	if (vsnprintf(sql, sizeof(sql), format, arguments) >= (int) sizeof(sql))
+		die("a statement is too long");
+#pragma GCC diagnostic pop
+	va_end(arguments);
+	return blocking_query(control, sql);
+}
+
 static int64_t
 number_of(const PGresult *result, int column)
 {
@@ -70,13 +108,13 @@ number_of(const PGresult *result, int column)
 }
 
 static Truth
-read_truth(void)
+read_truth(const Cell *cell)
 {
 	Truth		truth;
-	PGresult   *result = blocking_query(control,
-										"SELECT (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM hammer.began),"
-										" (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM hammer.finished),"
-										" (SELECT count(*) FROM hammer.kept)");
+	PGresult   *result = query("SELECT (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM %1$s.began),"
+							   " (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM %1$s.finished),"
+							   " (SELECT count(*) FROM %1$s.kept) + (SELECT count(*) FROM %1$s.copied)",
+							   cell->name);
 
 	truth.began = number_of(result, 0);
 	truth.finished = number_of(result, 1);
@@ -85,54 +123,159 @@ read_truth(void)
 	return truth;
 }
 
-/* Cuts a statement; both sequences must tell. */
-static void
-prove_that_a_cut_shows(const char *how, const char *cut)
+/* What can end a statement before it has finished. */
+typedef struct Cut
 {
-	PGresult   *result;
-	Truth		truth;
+	const char *what;
+	const char *before;			/* what has to be done first, or NULL */
+	const char *statement;
+	int			began;
+	int			finished;
+} Cut;
 
-	blocking_run(control, "ALTER SEQUENCE hammer.began RESTART");
-	blocking_run(control, "ALTER SEQUENCE hammer.finished RESTART");
-	result = PQexec(control, cut);
-	if (PQresultStatus(result) != PGRES_FATAL_ERROR)
-		die("a statement was to be cut by %s, and was not", how);
-	PQclear(result);
-	truth = read_truth();
-	if (truth.began != 1 || truth.finished != 0)
-		die("a statement was cut by %s, and the sequences do not show it", how);
-	blocking_run(control, "ALTER SEQUENCE hammer.began RESTART");
+static const Cut cuts[] = {
+	{"a query, by an error", NULL,
+		"SELECT nextval('began'), (SELECT count(*) FROM generate_series(1, 1 / (random() * 0)::int)),"
+	" nextval('finished')", 1, 0},
+	{"a query, by a cancel", NULL,
+	"SELECT nextval('began'), pg_sleep(30), nextval('finished')", 1, 0},
+	{"COPY TO, by a cancel", NULL,
+		"COPY (SELECT CASE g WHEN 1 THEN nextval('began') WHEN 3 THEN nextval('finished') END,"
+	" pg_sleep(CASE g WHEN 2 THEN 30 ELSE 0 END) FROM generate_series(1, 3) g) TO STDOUT", 1, 0},
+	{"COPY FROM, by its client", NULL, "COPY copied FROM STDIN", 1, 0},
+	{"a cursor, by a cancel",
+		"BEGIN; DECLARE cursor CURSOR FOR SELECT nextval('began'), pg_sleep(30 * g), nextval('finished')"
+		" FROM generate_series(0, 1) g; FETCH FROM cursor",
+	"FETCH FROM cursor", 2, 1},
+	{"a held cursor, by an error", NULL,
+		"DECLARE held CURSOR WITH HOLD FOR SELECT nextval('began'), 1 / (1 - g), nextval('finished')"
+	" FROM generate_series(0, 1) g", 2, 1},
+	{"take(), by an error", NULL, "SELECT take('none')", 1, 0},
+	{"work(), by a cancel", NULL, "SELECT work(1, 2000000000)", 1, 0},
+};
+
+/* Runs a statement to its end, whichever. */
+static bool
+run_and_see(const char *statement)
+{
+	bool		well = true;
+	PGresult   *result;
+
+	if (PQsendQuery(control, statement) == 0)
+		die("could not send a statement: %s", PQerrorMessage(control));
+	while ((result = PQgetResult(control)) != NULL)
+	{
+		ExecStatusType status = PQresultStatus(result);
+		char	   *row;
+
+		PQclear(result);
+		if (status == PGRES_COPY_OUT)
+		{
+			while (PQgetCopyData(control, &row, 0) > 0)
+				PQfreemem(row);
+		}
+		else if (status == PGRES_COPY_IN)
+		{
+			(void) PQputCopyData(control, "one\n", 4);
+			(void) PQputCopyEnd(control, "cut");
+		}
+		else if (status == PGRES_FATAL_ERROR)
+			well = false;
+	}
+	return !well;
+}
+
+/* Cuts a statement of each kind; both sequences must tell. */
+static void
+prove_that_cuts_show(const Cell *cell)
+{
+	for (size_t i = 0; i < LENGTH(cuts); i++)
+	{
+		Truth		truth;
+
+		blocking_run(control, "ALTER SEQUENCE began RESTART");
+		blocking_run(control, "ALTER SEQUENCE finished RESTART");
+		if (cuts[i].before != NULL)
+			blocking_run(control, cuts[i].before);
+		blocking_run(control, "SET statement_timeout = 50");
+		if (!run_and_see(cuts[i].statement))
+			die("%s: it was to be cut, and was not", cuts[i].what);
+		blocking_run(control, "ROLLBACK");
+		blocking_run(control, "RESET statement_timeout");
+		truth = read_truth(cell);
+		if (truth.began != cuts[i].began || truth.finished != cuts[i].finished || truth.kept != 0)
+			die("%s: it was cut, and the sequences do not show it (%lld and %lld)", cuts[i].what,
+				(long long) truth.began, (long long) truth.finished);
+	}
+	blocking_run(control, "ALTER SEQUENCE began RESTART");
+	blocking_run(control, "ALTER SEQUENCE finished RESTART");
 }
 
 static void
-make_class(void)
+make_cell(Cell *cell)
 {
-	char		sql[512];
+	PGresult   *result;
+
+	PQclear(query("CREATE ROLE %s LOGIN", cell->name));
+	PQclear(query("ALTER ROLE %s SET synchronous_commit = off", cell->name));
+	PQclear(query("CREATE SCHEMA %1$s AUTHORIZATION %1$s", cell->name));
+	PQclear(query("SET SESSION AUTHORIZATION %s", cell->name));
+	run_all(make_schema, LENGTH(make_schema));
+	result = query("SELECT 'work(int, int)'::regprocedure::oid");
+	cell->work = (unsigned int) number_of(result, 0);
+	PQclear(result);
+	if (cell == cells)
+		prove_that_cuts_show(cell);
+	blocking_run(control, "RESET SESSION AUTHORIZATION");
+}
+
+static Answers
+read_answers(const Cell *cell)
+{
+	Answers		answers;
+	PGresult   *result = query("SELECT declined, reclaimed_requested, reclaimed_idle, reclaimed_idle_in_transaction"
+							   " FROM governor.stat_classes WHERE class = '%s'", cell->name);
+
+	if (PQntuples(result) != 1)
+		die("the class %s is not in force", cell->name);
+	answers.declined = number_of(result, 0) - cell->before.declined;
+	answers.requested = number_of(result, 1) - cell->before.requested;
+	answers.idle = number_of(result, 2) - cell->before.idle;
+	answers.idle_in_transaction = number_of(result, 3) - cell->before.idle_in_transaction;
+	PQclear(result);
+	return answers;
+}
+
+static void
+make_classes(void)
+{
 	char		timeout[2][64] = {"NULL", "NULL"};
 	Usec		timeouts[2] = {options.idle_timeout, options.idle_in_transaction_timeout};
-	PGresult   *result;
+	int64_t		sum = 0;
 
 	for (int i = 0; i < 2; i++)
 	{
 		if (timeouts[i] > 0)
 			snprintf(timeout[i], sizeof(timeout[i]), "'%lld microseconds'", (long long) timeouts[i]);
 	}
-	blocking_run(control, "CREATE EXTENSION IF NOT EXISTS pg_governor");
-	run_all(drop_class, LENGTH(drop_class));
-	snprintf(sql, sizeof(sql),
-			 "INSERT INTO governor.classes (name, idle_timeout, idle_in_transaction_timeout)"
-			 " VALUES ('hammer', %s, %s)", timeout[0], timeout[1]);
-	blocking_run(control, sql);
-	blocking_run(control, "INSERT INTO governor.rules (position, class, role)"
-				 " VALUES (0, 'hammer', '" LOAD_ROLE "')");
+	blocking_run(control, "BEGIN");
+	for (int i = 0; i < ncells; i++)
+	{
+		PQclear(query("INSERT INTO governor.classes (name, idle_timeout, idle_in_transaction_timeout)"
+					  " VALUES ('%s', %s, %s)", cells[i].name, timeout[0], timeout[1]));
+		PQclear(query("INSERT INTO governor.rules (position, class, role) VALUES (%2$d, '%1$s', '%1$s')",
+					  cells[i].name, i));
+	}
+	blocking_run(control, "COMMIT");
 	blocking_run(control, "SELECT governor.reload()");
-
-	result = blocking_query(control, truth_answers_query());
-	if (PQntuples(result) != 1)
-		die("the class hammer is not in force");
-	before = (Answers) {0};
-	before = truth_read_answers(result);
-	PQclear(result);
+	for (int i = 0; i < ncells; i++)
+	{
+		cells[i].before = read_answers(&cells[i]);
+		sum += answers_all(&cells[i].before);
+	}
+	snprintf(progress_query, sizeof(progress_query),
+			 "SELECT sum(declined + reclaimed_requested + reclaimed_idle + reclaimed_idle_in_transaction) - %lld"
+			 " FROM governor.stat_classes WHERE class " IS_OF_CELL, (long long) sum);
 }
 
 /* Before anything is made. */
@@ -158,51 +301,24 @@ void
 truth_set_up(const char *dsn)
 {
 	control = blocking_connect(dsn, "hammer control");
+	blocking_run(control, "SET client_min_messages = error");
 	if (options_governed())
 		check_governor();
-	run_all(make_schema, LENGTH(make_schema));
-	prove_that_a_cut_shows("an error",
-						   "SELECT nextval('hammer.began'),"
-						   " (SELECT count(*) FROM generate_series(1, 1 / (random() * 0)::int)),"
-						   " nextval('hammer.finished')");
-	blocking_run(control, "SET statement_timeout = 20");
-	prove_that_a_cut_shows("a cancel",
-						   "SELECT nextval('hammer.began'), pg_sleep(30), nextval('hammer.finished')");
-	blocking_run(control, "RESET statement_timeout");
+	blocking_run(control, drop_all);
+	for (int i = 0; i < ncells; i++)
+		make_cell(&cells[i]);
 	if (options_governed())
-		make_class();
+	{
+		blocking_run(control, "CREATE EXTENSION IF NOT EXISTS pg_governor");
+		run_all(drop_classes, LENGTH(drop_classes));
+		make_classes();
+	}
 }
 
 const char *
-truth_answers_query(void)
+truth_progress_query(void)
 {
-	return "SELECT declined, reclaimed_requested, reclaimed_idle, reclaimed_idle_in_transaction"
-		" FROM governor.stat_classes WHERE class = 'hammer'";
-}
-
-Answers
-truth_read_answers(const PGresult *result)
-{
-	Answers		answers = {
-		.declined = number_of(result, 0) - before.declined,
-		.requested = number_of(result, 1) - before.requested,
-		.idle = number_of(result, 2) - before.idle,
-		.idle_in_transaction = number_of(result, 3) - before.idle_in_transaction,
-	};
-
-	return answers;
-}
-
-int64_t
-answers_ended(const Answers *answers)
-{
-	return answers->requested + answers->idle + answers->idle_in_transaction;
-}
-
-int64_t
-answers_all(const Answers *answers)
-{
-	return answers->declined + answers_ended(answers);
+	return progress_query;
 }
 
 static void
@@ -214,7 +330,7 @@ wait_until_gone(void)
 	{
 		PGresult   *result = blocking_query(control,
 											"SELECT count(*) FROM pg_stat_activity"
-											" WHERE usename = '" LOAD_ROLE "'");
+											" WHERE usename " IS_OF_CELL);
 		int64_t		left = number_of(result, 0);
 
 		PQclear(result);
@@ -226,19 +342,16 @@ wait_until_gone(void)
 	}
 }
 
-Truth
-truth_find_out(Answers *answers)
+void
+truth_find_out(void)
 {
 	wait_until_gone();
-	*answers = (Answers) {0};
-	if (options_governed())
+	for (int i = 0; i < ncells; i++)
 	{
-		PGresult   *result = blocking_query(control, truth_answers_query());
-
-		*answers = truth_read_answers(result);
-		PQclear(result);
+		if (options_governed())
+			cells[i].answers = read_answers(&cells[i]);
+		cells[i].truth = read_truth(&cells[i]);
 	}
-	return read_truth();
 }
 
 void
@@ -247,8 +360,8 @@ truth_clean_up(void)
 	if (!options.keep)
 	{
 		if (options_governed())
-			run_all(drop_class, LENGTH(drop_class));
-		run_all(drop_schema, LENGTH(drop_schema));
+			run_all(drop_classes, LENGTH(drop_classes));
+		blocking_run(control, drop_all);
 	}
 	PQfinish(control);
 }

@@ -11,38 +11,18 @@
 #ifndef HAMMER_TRUTH_H
 #define HAMMER_TRUTH_H
 
-#include "basics.h"
+#include "cell.h"
 
 #include <libpq-fe.h>
 
-typedef struct Truth
-{
-	int64_t		began;			/* statements that counted in the first sequence */
-	int64_t		finished;		/* and in the second */
-	int64_t		kept;			/* rows of committed transactions */
-} Truth;
-
-/* Answers to requests since the start of the run, by pg_governor's counters. */
-typedef struct Answers
-{
-	int64_t		declined;
-	int64_t		requested;		/* ended because governor.reclaim() asked */
-	int64_t		idle;			/* ended by idle_timeout */
-	int64_t		idle_in_transaction;
-} Answers;
-
-extern int64_t answers_ended(const Answers *answers);
-extern int64_t answers_all(const Answers *answers);
-
-/* Makes schema, role, class and rule, and proves that a cut statement is seen. */
+/* Makes roles, schemas, classes and rules, and proves that a cut statement is seen. */
 extern void truth_set_up(const char *dsn);
 
-/* A query for the counters, and how to read its result. */
-extern const char *truth_answers_query(void);
-extern Answers truth_read_answers(const PGresult *result);
+/* A query for how many requests were answered since the start of the run, in its one value. */
+extern const char *truth_progress_query(void);
 
-/* Waits until all sessions under fire are gone from the server, then reads everything. */
-extern Truth truth_find_out(Answers *answers);
+/* Waits until all sessions under fire are gone from the server, then fills in what it knows of each cell. */
+extern void truth_find_out(void);
 
 /* Removes what truth_set_up made. */
 extern void truth_clean_up(void);

@@ -120,7 +120,18 @@ hears_nothing(GovTime since)
 	if (*my_wait_event_info != WAIT_EVENT_CLIENT_READ || gov_protocol_bytes_waiting())
 		return false;
 
-	/* a closed connection (0) is core's to find */
+	/*
+	 * A closed connection (0) is core's to find.
+	 *
+	 * Over TLS these are bytes of records.  A message that has arrived whole is
+	 * not in OpenSSL's own buffer while the backend waits here: SSL_read() asks
+	 * to wait only after it has handed out all records that it had read, and
+	 * without read-ahead, which the server does not switch on, it takes from
+	 * the socket no more than the record that it needs.  So OpenSSL holds a
+	 * part of one record at most, and what follows is still in the socket.
+	 * Bytes that are no data (a key update, a farewell) make us decline until
+	 * core has read them.  GSSAPI encryption works alike, packet by packet.
+	 */
 	if (recv(MyProcPort->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
 		(errno != EAGAIN && errno != EWOULDBLOCK))
 		return false;

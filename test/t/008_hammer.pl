@@ -1,7 +1,7 @@
 
 # A short run of bench/hammer: thousands of requests to end against sessions
-# that alternate between very short statements and very short rests, over unix
-# socket and TCP, by every protocol.  Whatever begins is finished and answered.
+# that alternate between very short statements and very short rests, by every
+# transport and every protocol.  Whatever begins is finished and answered.
 
 use strict;
 use warnings;
@@ -31,12 +31,36 @@ my $built = IPC::Run::run(
 	'2>' => \$stderr);
 ok($built, 'it builds') or diag($stderr);
 
-my $node =
-  new_node('hammer', settings => { 'governor.mode' => 'enforce', 'governor.sweep_interval' => '50ms' });
+# a certificate that nobody has to trust
+sub make_certificate
+{
+	return IPC::Run::run(
+		[
+			qw(openssl req -new -x509 -days 2 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1),
+			qw(-subj /CN=localhost -out), "$build/server.crt", '-keyout', "$build/server.key"
+		],
+		'>' => \my $out,
+		'2>' => \my $err) && chmod(0600, "$build/server.key") == 1;
+}
+
+my %settings = (
+	'governor.mode' => 'enforce',
+	'governor.sweep_interval' => '50ms',
+	'max_connections' => 150);
+my $tls = `pg_config --configure` =~ /--with-(openssl|ssl=openssl)/ && eval { make_certificate() };
+%settings = (%settings, ssl => 'on', ssl_cert_file => "$build/server.crt", ssl_key_file => "$build/server.key")
+  if $tls;
+
+my $node = new_node('hammer', settings => \%settings);
 $node->start;
 my $admin = admin_of($node);
 my $dsn = 'dbname=postgres port=' . $node->port . ' host=' . $node->host;
-my $tcp = 'dbname=postgres port=' . $node->port . ' host=127.0.0.1';
+my $ip = 'dbname=postgres port=' . $node->port;
+my @local = ("--transport=unix:$dsn", "--transport=ipv4:$ip host=127.0.0.1 sslmode=disable");
+my @all = @local;
+my $ipv6 = !GovClient->try_login($node, host => '::1')->error;
+push @all, "--transport=ipv6:$ip host=::1 sslmode=disable" if $ipv6;
+push @all, "--transport=tls:$ip host=127.0.0.1 sslmode=require" if $tls;
 
 sub hammer
 {
@@ -45,8 +69,7 @@ sub hammer
 
 	my $clean = IPC::Run::run(
 		[
-			"$build/hammer", "--dsn=$dsn", "--load-dsn=$dsn", "--load-dsn=$tcp",
-			'--give-up=60', '--expect-clean', @options
+			"$build/hammer", "--dsn=$dsn", '--give-up=120', '--expect-clean', @options
 		],
 		'>' => \$stdout,
 		'2>' => \$stderr);
@@ -71,10 +94,24 @@ sub hammer
 SKIP:
 {
 	skip 'it was not built', 1 unless $built;
-	hammer('asked by hand', 500, '--requests=3000');
+	hammer('asked by hand', 500, '--requests=3000', '--sessions=1', '--rest=0.2', '--askers=4', @all);
+
+	# nobody was given another transport than the one that was asked for
+	like($stdout, qr/^unix: unix socket\nipv4: IPv4$/m, 'unix socket and IPv4');
+  SKIP:
+	{
+		skip 'no IPv6 here', 1 unless $ipv6;
+		like($stdout, qr/^ipv6: IPv6$/m, 'IPv6');
+	}
+  SKIP:
+	{
+		skip 'no TLS here', 1 unless $tls;
+		like($stdout, qr/^tls: IPv4, TLSv1/m, 'TLS');
+	}
+
 	hammer('asked by hand and by the governor',
-		100,
-		'--requests=1000', '--overlap', '--idle-timeout=1', '--idle-in-transaction-timeout=1', '--rest=20');
+		100, '--requests=1000', '--overlap', '--idle-timeout=1', '--idle-in-transaction-timeout=1',
+		'--rest=20', '--protocol=simple,extended,copy_in,cursor', @local);
 	ok($admin->wait_for('SELECT count(*) = 1 FROM governor.sessions'), 'no session is left');
 	is($admin->value('SELECT repairs FROM governor.status'), 0, 'the counters were right all along');
 }
