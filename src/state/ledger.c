@@ -95,55 +95,42 @@ gov_event_kind_name(GovEventKind kind)
 	return kind_names[kind];
 }
 
-/* The counters of a class; NULL for a session that is exempt, and so in none. */
-static ClassCounters *
-counters_of(int class_id)
+/* Adds to a counter, named by its place in ClassCounters; a session that is exempt is in no class. */
+static void
+add(int class_id, size_t counter, uint64 by)
 {
-	if (class_id < 0 || class_id >= GOV_MAX_CLASSES)
-		return NULL;
-	return &ledger->classes[class_id];
+	if (class_id >= 0 && class_id < GOV_MAX_CLASSES)
+		pg_atomic_fetch_add_u64((pg_atomic_uint64 *) ((char *) &ledger->classes[class_id] + counter), by);
 }
 
 void
 gov_ledger_count_admitted(int class_id)
 {
-	ClassCounters *counters = counters_of(class_id);
-
-	if (counters != NULL)
-		pg_atomic_fetch_add_u64(&counters->admitted, 1);
+	add(class_id, offsetof(ClassCounters, admitted), 1);
 }
 
 void
 gov_ledger_count_reclaimed(int class_id, GovReason reason)
 {
-	ClassCounters *counters = counters_of(class_id);
-
-	if (counters != NULL)
-		pg_atomic_fetch_add_u64(&counters->reclaimed[reason], 1);
+	add(class_id, offsetof(ClassCounters, reclaimed) + reason * sizeof(pg_atomic_uint64), 1);
 }
 
 void
 gov_ledger_count_cancelled(int class_id)
 {
-	count_one(class_id, &ledger->classes[class_id].cancelled);
+	add(class_id, offsetof(ClassCounters, cancelled), 1);
 }
 
 void
 gov_ledger_count_would_reclaim(int class_id)
 {
-	ClassCounters *counters = counters_of(class_id);
-
-	if (counters != NULL)
-		pg_atomic_fetch_add_u64(&counters->would_reclaim, 1);
+	add(class_id, offsetof(ClassCounters, would_reclaim), 1);
 }
 
 void
 gov_ledger_count_declined(int class_id)
 {
-	ClassCounters *counters = counters_of(class_id);
-
-	if (counters != NULL)
-		pg_atomic_fetch_add_u64(&counters->declined, 1);
+	add(class_id, offsetof(ClassCounters, declined), 1);
 }
 
 void
