@@ -6,11 +6,11 @@
  * One round of its loop, top to bottom:
  *
  *		settings	read again after a reload				[obey_reload]
+ *		roles		altered, granted: sessions follow		[tend_roles]
  *		policy		loader started and collected, living	[tend_policy]
  *					sessions moved into their class
  *		names		that came after the login and need		[move_renamed]
  *					the catalog
- *		roles		altered, granted: sessions follow		[tend_roles]
  *		sweep		if a deadline or the longest nap is over	[look]
  *		sleep		until the next deadline, or without one	[nap]
  *
@@ -95,6 +95,7 @@ static struct
 static struct
 {
 	bool		changed;		/* since it was last done */
+	char		missing[GOV_POLICY_ERROR_SIZE];	/* by the policy that was loaded last */
 	GovTime		again_at;		/* GOV_NEVER: not once more */
 } roles;
 
@@ -249,14 +250,17 @@ reclassify(const GovPolicy *policy, int slot)
 	GovSession	before;
 	GovSession	now;
 
-	if (!gov_registry_read(slot, &before))
-		return;
-	now = before;
-	classify_again(policy, &now);
-	if (now.exemption != before.exemption || now.class_id != before.class_id ||
-		now.rule != before.rule || strcmp(now.facts.role, before.facts.role) != 0)
-		gov_registry_move(slot, now.generation, now.facts.role,
-						  now.exemption, now.class_id, now.rule);
+	/* again if it gets another name or class meanwhile */
+	while (gov_registry_read(slot, &before))
+	{
+		now = before;
+		classify_again(policy, &now);
+		if (now.exemption == before.exemption && now.class_id == before.class_id &&
+			now.rule == before.rule && strcmp(now.facts.role, before.facts.role) == 0)
+			break;
+		if (gov_registry_move(&before, &now))
+			break;
+	}
 }
 
 /*
@@ -298,22 +302,23 @@ roles_have_changed(void)
 	return roles.changed;
 }
 
-/* A rule for a role that did not exist may have one now, and the other way round. */
-static void
-look_for_problem(void)
+/* Looks which role a rule names that does not exist; returns whether that has changed. */
+static bool
+missing_role_has_changed(void)
 {
 	GovPolicy  *policy = gov_policy_copy();
-	char		problem[GOV_POLICY_ERROR_SIZE];
+	char		missing[GOV_POLICY_ERROR_SIZE];
+	bool		changed;
 
-	/* without rules there may be no tables, which is another matter */
-	if (policy->nrules == 0)
-		return;
 	StartTransactionCommand();
 	MemoryContextSwitchTo(round_context);
-	gov_policy_find_problem(policy, problem, sizeof(problem));
+	gov_policy_missing_role(policy, missing, sizeof(missing));
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(round_context);
-	gov_policy_report_problem(policy->generation, problem);
+
+	changed = strcmp(missing, roles.missing) != 0;
+	strlcpy(roles.missing, missing, sizeof(roles.missing));
+	return changed;
 }
 
 /*
@@ -331,7 +336,10 @@ tend_roles(GovTime now)
 	roles.changed = false;
 	roles.again_at = changed ? now + ROLES_AGAIN : GOV_NEVER;
 	reclassify_all();
-	look_for_problem();
+
+	/* what the policy cannot do now is for a loader to say, who looks at all of it */
+	if (missing_role_has_changed())
+		(void) gov_policy_request_load();
 	return true;
 }
 
@@ -401,6 +409,9 @@ finish_load(GovTime now)
 		load.retry_pause = Min(load.retry_pause * 2, LONGEST_RETRY);
 	}
 	gov_policy_finish_load(load.covers, ok);
+
+	/* last, as it looks into catalogs */
+	(void) missing_role_has_changed();
 }
 
 static bool

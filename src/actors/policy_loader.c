@@ -277,6 +277,24 @@ read_rules(GovPolicy *policy)
 		read_rule(row, &policy->rules[row], policy);
 }
 
+/* A role that a rule names and the server does not have: such a rule matches nobody. */
+void
+gov_policy_missing_role(const GovPolicy *policy, char *problem, size_t size)
+{
+	problem[0] = '\0';
+	for (int i = 0; i < policy->nrules; i++)
+	{
+		const GovRule *rule = &policy->rules[i];
+		const char *role = rule->role[0] == '+' ? rule->role + 1 : rule->role;
+
+		if ((rule->given & GOV_RULE_ROLE) && !OidIsValid(get_role_oid(role, true)))
+		{
+			snprintf(problem, size, "rule %d: role \"%s\" does not exist", rule->position, role);
+			return;
+		}
+	}
+}
+
 /* The first setting of a class that no session could be given. */
 static bool
 find_bad_setting(const GovClass *class, char *problem, size_t size)
@@ -298,26 +316,15 @@ find_bad_setting(const GovClass *class, char *problem, size_t size)
  * What the policy names and the server does not have: such a rule matches
  * nobody, and such a setting is left out.
  */
-void
-gov_policy_find_problem(const GovPolicy *policy, char *problem, size_t size)
+static void
+find_problem(const GovPolicy *policy, char *problem, size_t size)
 {
-	problem[0] = '\0';
 	for (int id = 0; id < GOV_MAX_CLASSES; id++)
 	{
 		if (policy->classes[id].used && find_bad_setting(&policy->classes[id], problem, size))
 			return;
 	}
-	for (int i = 0; i < policy->nrules; i++)
-	{
-		const GovRule *rule = &policy->rules[i];
-		const char *role = rule->role[0] == '+' ? rule->role + 1 : rule->role;
-
-		if ((rule->given & GOV_RULE_ROLE) && !OidIsValid(get_role_oid(role, true)))
-		{
-			snprintf(problem, size, "rule %d: role \"%s\" does not exist", rule->position, role);
-			return;
-		}
-	}
+	gov_policy_missing_role(policy, problem, size);
 }
 
 static bool
@@ -360,7 +367,7 @@ gov_policy_compile(GovPolicy *policy, char *problem, size_t size)
 	SPI_finish();
 
 	if (problem)
-		gov_policy_find_problem(policy, problem, size);
+		find_problem(policy, problem, size);
 }
 
 bool
@@ -415,7 +422,7 @@ tell_change(const GovPolicy *before, const GovPolicy *now, const GovEditor *edit
 		if (detail[used] == '\0')
 			snprintf(detail + used, sizeof(detail) - used, "the first one");
 	}
-	gov_ledger_note_policy(editor->role, editor->name, detail);
+	gov_ledger_note_policy(editor->name, detail);
 }
 
 void

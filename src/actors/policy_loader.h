@@ -24,10 +24,11 @@
 extern void gov_policy_compile(GovPolicy *policy, char *problem, size_t size);
 
 /*
- * What in the policy has no effect, as a rule for a role that does not exist,
- * or ''.  Looks at shared catalogs only; needs a transaction.
+ * Says which role a rule names that does not exist; '' if all do.  A part of
+ * what gov_policy_compile() finds; looks at shared catalogs only, and needs a
+ * transaction.
  */
-extern void gov_policy_find_problem(const GovPolicy *policy, char *problem, size_t size);
+extern void gov_policy_missing_role(const GovPolicy *policy, char *problem, size_t size);
 
 /*
  * Puts a policy that was made for all load requests up to this one into force,

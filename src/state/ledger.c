@@ -246,7 +246,7 @@ gov_ledger_note(GovEventKind kind, const GovSession *session, GovReason reason, 
 }
 
 void
-gov_ledger_note_policy(Oid role, const char *role_name, const char *detail)
+gov_ledger_note_policy(const char *editor, const char *detail)
 {
 	GovEvent	event;
 
@@ -254,8 +254,7 @@ gov_ledger_note_policy(Oid role, const char *role_name, const char *detail)
 	event.at = gov_clock_now();
 	event.kind = GOV_EVENT_POLICY;
 	event.reason = GOV_REASON_NONE;
-	event.role_oid = role;
-	strlcpy(event.role, role_name, sizeof(event.role));
+	strlcpy(event.role, editor, sizeof(event.role));
 	strlcpy(event.detail, detail, sizeof(event.detail));
 	append(&event);
 }

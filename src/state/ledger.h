@@ -89,10 +89,11 @@ extern void gov_ledger_note(GovEventKind kind, const GovSession *session, GovRea
 							const char *detail);
 
 /*
- * Notes that a policy came into force, and by whose edit ('': not known).
+ * Notes that a policy came into force, and by whose edit ('': not known).  It
+ * is nobody's own event: the editor may read the tables, or may not.
  * Whoever calls it has written it to the server log.
  */
-extern void gov_ledger_note_policy(Oid role, const char *role_name, const char *detail);
+extern void gov_ledger_note_policy(const char *editor, const char *detail);
 
 /* The numbers of the oldest event that is still there and of the next one. */
 extern void gov_ledger_range(uint64 *oldest, uint64 *next);

@@ -61,7 +61,6 @@ typedef struct GovPolicyStore
 	GovTime		loaded_at;
 	char		database[GOV_NAME_SIZE];	/* whose tables the policy is made of */
 	char		error[GOV_POLICY_ERROR_SIZE];
-	bool		error_is_failure;	/* of a load; else what is wrong with the policy in force */
 	Edit		edits[EDITORS_REMEMBERED];	/* by time; request 0: none */
 	GovPolicy	policy;
 
@@ -100,7 +99,6 @@ gov_policy_shmem_attach(void *memory, bool is_new)
 	store->loaded_at = 0;
 	store->database[0] = '\0';
 	store->error[0] = '\0';
-	store->error_is_failure = false;
 	MemSet(store->edits, 0, sizeof(store->edits));
 	store->saved_generation = 0;
 	store->saved_database[0] = '\0';
@@ -140,7 +138,6 @@ gov_policy_restore(void)
 		strlcpy(store->database, saved->database, sizeof(store->database));
 		strlcpy(store->error, "the policy is that of before the start, from the file \"" GOV_POLICY_FILE
 				"\": the tables have not been read yet", sizeof(store->error));
-		store->error_is_failure = true;
 		pg_atomic_write_u64(&store->generation, generation);
 		pg_atomic_write_u64(&store->with_settings, classes_with_settings(&saved->policy));
 		LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
@@ -442,21 +439,11 @@ gov_policy_report(uint64_t request, bool loaded, const char *error)
 	if (request >= store->published_for)
 	{
 		strlcpy(store->error, error, sizeof(store->error));
-		store->error_is_failure = !loaded;
 		if (loaded)
 			pg_atomic_write_u64(&store->loaded, request);
 		else
 			pg_atomic_write_u32(&store->failure_reported, 1);
 	}
-	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
-}
-
-void
-gov_policy_report_problem(uint64_t generation, const char *problem)
-{
-	LWLockAcquire(gov_shmem_lock(GOV_LOCK_POLICY), LW_EXCLUSIVE);
-	if (store->policy.generation == generation && !store->error_is_failure)
-		strlcpy(store->error, problem, sizeof(store->error));
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
 }
 

@@ -129,12 +129,6 @@ extern bool gov_policy_publish(GovPolicy *policy, uint64_t request, void (*reset
  */
 extern void gov_policy_report(uint64_t request, bool loaded, const char *error);
 
-/*
- * Says what has no effect in the policy of this generation, found without a
- * load; '' if nothing.  Ignored if the last load failed, which matters more.
- */
-extern void gov_policy_report_problem(uint64_t generation, const char *problem);
-
 /* Begins a load: forgets whether an earlier one for the same request has failed. */
 extern void gov_policy_begin_load(void);
 

@@ -229,28 +229,31 @@ gov_registry_begin_generation(uint64_t generation)
 
 /* Puts a session into another class.  Caller holds the sessions lock exclusively. */
 static void
-move(GovSessionSlot *slot, GovExemption exemption, int class_id, int rule)
+move(GovSessionSlot *slot, int class_id, int rule)
 {
 	count(slot, &registry->counts, -1);
-	slot->exemption = exemption;
 	slot->class_id = class_id;
 	slot->rule = rule;
 	count(slot, &registry->counts, 1);
 }
 
 bool
-gov_registry_move(int number, uint32 generation, const char *role,
-				  GovExemption exemption, int class_id, int rule)
+gov_registry_move(const GovSession *before, const GovSession *now)
 {
-	GovSessionSlot *slot = &slots[number];
+	GovSessionSlot *slot = &slots[before->slot];
+	GovSessionFacts *facts = &all_facts[before->slot];
 	bool		here;
 
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
-	here = slot->pid != 0 && slot->generation == generation;
+	here = slot->pid != 0 && slot->generation == before->generation &&
+		slot->class_id == before->class_id && slot->has_moved == before->has_moved &&
+		strcmp(facts->application_name, before->facts.application_name) == 0 &&
+		memcmp(&facts->identity, &before->facts.identity, sizeof(GovIdentity)) == 0;
 	if (here)
 	{
-		strlcpy(all_facts[number].role, role, sizeof(all_facts[number].role));
-		move(slot, exemption, class_id, rule);
+		strlcpy(facts->role, now->facts.role, sizeof(facts->role));
+		slot->exemption = now->exemption;
+		move(slot, now->class_id, now->rule);
 	}
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
 	return here;
@@ -276,7 +279,7 @@ gov_registry_rename(const GovSession *session, const char *application_name,
 		memcpy(&facts->identity, identity, sizeof(GovIdentity));
 		if (now.class_id != slot->class_id)
 			slot->has_moved = true;
-		move(slot, slot->exemption, now.class_id, now.position);
+		move(slot, now.class_id, now.position);
 	}
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
 	return result;

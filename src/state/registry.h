@@ -31,7 +31,7 @@ typedef enum GovExemption
 } GovExemption;
 
 /*
- * What does not change while the session lives, or hardly: who it is.  Kept apart from
+ * Who it is, which hardly changes while the session lives.  Kept apart from
  * what a sweep reads, so that a sweep touches little memory.
  */
 typedef struct GovSessionFacts
@@ -131,12 +131,12 @@ extern bool gov_registry_claim(const GovSessionFacts *facts, GovExemption exempt
 extern void gov_registry_begin_generation(uint64_t generation);
 
 /*
- * Moves a session, named by slot and generation, into the class where it
- * belongs now, with the name that its role has now; into none if it has become
- * exempt.  Returns false if it is gone.  Called by the governor.
+ * Moves a session, as it was read before, into the class where it belongs now,
+ * with the name that its role has now; into none if it has become exempt.
+ * Returns false, and moves nothing, if it is gone or has got another name or
+ * class meanwhile.  Called by the governor.
  */
-extern bool gov_registry_move(int slot, uint32 generation, const char *role,
-							  GovExemption exemption, int class_id, int rule);
+extern bool gov_registry_move(const GovSession *before, const GovSession *now);
 
 /* How an attempt to rename a session went. */
 typedef enum GovRenaming

@@ -21,8 +21,8 @@ $admin->run('CREATE ROLE app LOGIN', 'CREATE ROLE member LOGIN', 'CREATE ROLE te
 set_policy(
 	$admin,
 	"INSERT INTO governor.classes (name, idle_timeout, idle_in_transaction_timeout) VALUES
-		('quick', '400 ms', '400 ms'), ('slow', '1 h', '1 h'), ('slower', '2 h', '2 h')",
-	"INSERT INTO governor.rules (position, class, application_name) VALUES (1, 'quick', 'quick'), (2, 'slow', 'slow'), (5, 'slow', 'edited')",
+		('quick', '400 ms', '400 ms'), ('slow', '1 h', '1 h')",
+	"INSERT INTO governor.rules (position, class, application_name) VALUES (1, 'quick', 'quick'), (2, 'slow', 'slow')",
 	"INSERT INTO governor.rules (position, class, role) VALUES (3, 'slow', '+team')");
 
 $primary->backup('base');
@@ -80,18 +80,25 @@ subtest 'a standby governs' => sub {
 };
 
 subtest 'an edit on the primary' => sub {
-	my $session = login('edited');
+	my $session = login('slow');
 	my $member = login('other', user => 'member');
 
-	$admin->run("UPDATE governor.rules SET class = 'slower' WHERE position = 5", 'GRANT team TO member');
+	$admin->run(
+		"INSERT INTO governor.classes (name, idle_timeout) VALUES ('slower', '2 h')",
+		"UPDATE governor.rules SET class = 'slower' WHERE position = 2",
+		'GRANT team TO member');
 	$primary->wait_for_catchup($standby, 'replay');
 	$here->run('SELECT governor.reload()');
 	is(class_of($session), 'slower', 'is in force on the standby after reload()');
 	is(class_of($member), 'slow', 'with the memberships of the primary');
-	set_policy($admin, "UPDATE governor.rules SET class = 'quick' WHERE position = 5");
+	$admin->run('REVOKE team FROM member');
+	ok( $here->wait_for("SELECT class = 'default' FROM governor.sessions WHERE pid = " . $member->pid),
+		'which sessions here follow without a reload');
+	set_policy($admin, "UPDATE governor.rules SET class = 'quick' WHERE position = 2");
 	$primary->wait_for_catchup($standby, 'replay');
 	$here->run('SELECT governor.reload()');
 	is_farewell_idle($session->wait_for_end, 'idle', 'quick', 'and once more');
+	set_policy($admin, "UPDATE governor.rules SET class = 'slow' WHERE position = 2");
 };
 
 subtest 'promotion' => sub {
