@@ -202,6 +202,21 @@ follow_role(GovSession *session)
 }
 
 /*
+ * After an error in a question to the catalog, which concerns one session:
+ * said once, and the round goes on in a new transaction.
+ */
+static void
+go_on_after_error(void)
+{
+	if (gov_policy_first_complaint(GOV_COMPLAINT_CLASSIFICATION))
+		EmitErrorReport();
+	FlushErrorState();
+	AbortCurrentTransaction();
+	StartTransactionCommand();
+	MemoryContextSwitchTo(round_context);
+}
+
+/*
  * Looks a living session up anew: its role, whether that exempts it, and its
  * class.  If that ends in an error its class is `default`, as at login, and
  * the rest stays.  Called in a transaction, and returns in one.
@@ -228,12 +243,7 @@ classify_again(const GovPolicy *policy, GovSession *session)
 	}
 	PG_CATCH();
 	{
-		if (gov_policy_first_complaint(GOV_COMPLAINT_CLASSIFICATION))
-			EmitErrorReport();
-		FlushErrorState();
-		AbortCurrentTransaction();
-		StartTransactionCommand();
-		MemoryContextSwitchTo(round_context);
+		go_on_after_error();
 		if (session->exemption == GOV_EXEMPT_NOT)
 		{
 			session->class_id = GOV_DEFAULT_CLASS;
@@ -469,16 +479,46 @@ tend_policy(GovTime now)
 	return classified_by != classified_before;
 }
 
-/* Moves the sessions that have left their new name to us. */
+/* The least time between the beginnings of two sweeps. */
+static GovTime
+sweep_distance(void)
+{
+	return Max(gov_settings_sweep_interval * GOV_MSEC / 20, SHORTEST_NAP);
+}
+
+/* Moves a session that has left its new name to us; it stays as it is if that ends in an error. */
+static bool
+move_renamed_session(int slot)
+{
+	volatile bool moved = false;
+
+	PG_TRY();
+	{
+		moved = gov_rename_left_session(slot);
+	}
+	PG_CATCH();
+	{
+		go_on_after_error();
+	}
+	PG_END_TRY();
+	return moved;
+}
+
+/* Moves all of them. */
 static void
 move_renamed(void)
 {
 	if (!gov_registry_names_left())
 		return;
+
 	StartTransactionCommand();
 	MemoryContextSwitchTo(round_context);
-	if (gov_rename_left_sessions())
-		next_sweep = 0;
+	for (int slot = 0; slot < gov_registry_slots(); slot++)
+	{
+		/* whoever changes its name all the time must not make us sweep all the time */
+		if (move_renamed_session(slot))
+			next_sweep = Min(next_sweep, last_sweep + sweep_distance());
+	}
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(round_context);
 }
@@ -493,7 +533,7 @@ look(GovTime now)
 	last_sweep = now;
 	if (swept.anything_governed)
 	{
-		next_sweep = Max(swept.next_deadline, now + Max(interval / 20, SHORTEST_NAP));
+		next_sweep = Max(swept.next_deadline, now + sweep_distance());
 		next_sweep = Min(next_sweep, now + interval);
 	}
 	else

@@ -83,7 +83,7 @@ gov_rename_session(const char *application_name)
 	uint64_t	generation;
 	bool		may_become_stale;
 
-	/* again if another policy comes into force meanwhile */
+	/* again if another policy comes into force meanwhile, or the governor gives us an earlier name */
 	do
 	{
 		if (!gov_registry_read(slot, &session) || !may_rename(&session))
@@ -95,7 +95,8 @@ gov_rename_session(const char *application_name)
 			gov_pulse_wake();
 			return;
 		}
-	} while (settle(&session, &facts, found, generation) == GOV_RENAMING_OUTDATED);
+	} while (settle(&session, &facts, found, generation) != GOV_RENAMING_DONE);
+	gov_registry_drop_name();
 
 	if (may_become_stale)
 		gov_pulse_wake_if_dormant();
@@ -123,7 +124,7 @@ gov_rename_register(const GovIdentity *identity)
 		facts = session.facts;
 		facts.identity = *identity;
 		found = gov_classify_by_policy_in_force(&facts, &generation, &may_become_stale);
-	} while (settle(&session, &facts, found, generation) == GOV_RENAMING_OUTDATED);
+	} while (settle(&session, &facts, found, generation) != GOV_RENAMING_DONE);
 
 	if (may_become_stale)
 		gov_pulse_wake_if_dormant();
@@ -131,32 +132,26 @@ gov_rename_register(const GovIdentity *identity)
 }
 
 bool
-gov_rename_left_sessions(void)
+gov_rename_left_session(int slot)
 {
-	bool		any = false;
+	char		application_name[GOV_NAME_SIZE];
+	GovSession	session;
+	GovSessionFacts facts;
+	GovClassification found;
+	uint64_t	generation;
+	bool		may_become_stale;
+	uint32		who;
 
-	for (int slot = 0; slot < gov_registry_slots(); slot++)
+	if (!gov_registry_take_name(slot, &session, application_name))
+		return false;
+	who = session.generation;
+	do
 	{
-		char		application_name[GOV_NAME_SIZE];
-		GovSession	session;
-		GovSessionFacts facts;
-		GovClassification found;
-		uint64_t	generation;
-		bool		may_become_stale;
-		uint32		who;
-
-		if (!gov_registry_take_name(slot, &session, application_name))
-			continue;
-		any = true;
-		who = session.generation;
-		do
-		{
-			if (!may_rename(&session))
-				break;
-			facts = facts_by_name(&session, application_name);
-			found = gov_classify_by_policy_in_force(&facts, &generation, &may_become_stale);
-		} while (settle(&session, &facts, found, generation) == GOV_RENAMING_OUTDATED &&
-				 gov_registry_read(slot, &session) && session.generation == who);
-	}
-	return any;
+		if (!may_rename(&session))
+			return false;
+		facts = facts_by_name(&session, application_name);
+		found = gov_classify_by_policy_in_force(&facts, &generation, &may_become_stale);
+	} while (settle(&session, &facts, found, generation) == GOV_RENAMING_OUTDATED &&
+			 gov_registry_read(slot, &session) && session.generation == who);
+	return true;
 }

@@ -36,9 +36,10 @@ extern void gov_rename_session(const char *application_name);
 extern GovRegistration gov_rename_register(const GovIdentity *identity);
 
 /*
- * Moves sessions whose names were left to the governor.  Called by it, in a
- * transaction.  Returns whether there were any.
+ * Moves the session in a slot if it has left its name to the governor.  Called
+ * by it, in a transaction; may raise an error, and then the session stays as it
+ * is.  Returns whether it may have moved.
  */
-extern bool gov_rename_left_sessions(void);
+extern bool gov_rename_left_session(int slot);
 
 #endif							/* GOV_RENAME_H */

@@ -68,7 +68,7 @@ static volatile GovTime accepted_after = 0;
 /* The transaction whose statement was told to stop; 0: none.  And after how long, and whether that was noted. */
 static volatile LocalTransactionId cancelled = 0;
 static volatile GovTime cancelled_after = 0;
-static bool cancel_noted = false;
+static volatile bool cancel_noted = false;
 
 /* Whether the present transaction has begun to end. */
 static volatile bool transaction_ends = false;

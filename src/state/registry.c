@@ -237,21 +237,33 @@ move(GovSessionSlot *slot, int class_id, int rule)
 	count(slot, &registry->counts, 1);
 }
 
+/*
+ * Whether a slot still has the session that was read from it, and what it has
+ * said of itself.  Caller holds the sessions lock.
+ */
+static bool
+is_as_read(const GovSession *session)
+{
+	const GovSessionSlot *slot = &slots[session->slot];
+	const GovSessionFacts *facts = &all_facts[session->slot];
+
+	return slot->pid != 0 && slot->generation == session->generation &&
+		slot->has_moved == session->has_moved &&
+		strcmp(facts->application_name, session->facts.application_name) == 0 &&
+		memcmp(&facts->identity, &session->facts.identity, sizeof(GovIdentity)) == 0;
+}
+
 bool
 gov_registry_move(const GovSession *before, const GovSession *now)
 {
 	GovSessionSlot *slot = &slots[before->slot];
-	GovSessionFacts *facts = &all_facts[before->slot];
 	bool		here;
 
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
-	here = slot->pid != 0 && slot->generation == before->generation &&
-		slot->class_id == before->class_id && slot->has_moved == before->has_moved &&
-		strcmp(facts->application_name, before->facts.application_name) == 0 &&
-		memcmp(&facts->identity, &before->facts.identity, sizeof(GovIdentity)) == 0;
+	here = is_as_read(before) && slot->class_id == before->class_id;
 	if (here)
 	{
-		strlcpy(facts->role, now->facts.role, sizeof(facts->role));
+		strlcpy(all_facts[before->slot].role, now->facts.role, GOV_NAME_SIZE);
 		slot->exemption = now->exemption;
 		move(slot, now->class_id, now->rule);
 	}
@@ -268,8 +280,7 @@ gov_registry_rename(const GovSession *session, const char *application_name,
 	GovRenaming result = GOV_RENAMING_DONE;
 
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
-	if (slot->pid == 0 || slot->generation != session->generation ||
-		slot->exemption != (int8) session->exemption || slot->has_moved != session->has_moved)
+	if (!is_as_read(session) || slot->exemption != (int8) session->exemption)
 		result = GOV_RENAMING_GONE;
 	else if (registry->generation > generation || slot->class_id != session->class_id)
 		result = GOV_RENAMING_OUTDATED;
@@ -306,6 +317,17 @@ gov_registry_leave_name(const char *application_name)
 	pg_atomic_write_u32(&registry->names_left, 1);
 }
 
+/* Only its owner sets the flag, so without it there is nothing to lock for. */
+void
+gov_registry_drop_name(void)
+{
+	if (!my_slot->has_new_name)
+		return;
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
+	my_slot->has_new_name = false;
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
+}
+
 bool
 gov_registry_names_left(void)
 {
@@ -335,6 +357,10 @@ gov_registry_take_name(int number, GovSession *session, char *application_name)
 {
 	GovSessionSlot *slot = &slots[number];
 	bool		has_new_name;
+
+	/* most have none; one that comes just now is announced, so another look follows */
+	if (!((volatile GovSessionSlot *) slot)->has_new_name)
+		return false;
 
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
 	has_new_name = slot->has_new_name;

@@ -58,7 +58,7 @@ typedef enum GovTrait
  *
  * A session is identified by (pid, generation): a pid alone may be reused.
  * Under GOV_LOCK_SESSIONS: pid, generation, exemption, class_id, rule,
- * activity, moved, new_name, and the facts beside it.  request,
+ * activity, has_moved, has_new_name, and the facts beside it.  request,
  * request_subject and asker: see actors/reclaim.h.  traits and transaction_end
  * are written by the session itself.
  */
@@ -69,7 +69,7 @@ typedef struct GovSessionSlot
 	int8		exemption;		/* a GovExemption */
 	int8		class_id;		/* GOV_NO_CLASS if exempt */
 	bool		has_moved;		/* by a name that came after the login: it does so once */
-	bool		has_new_name;	/* which the governor is to classify: see gov_registry_new_name() */
+	bool		has_new_name;	/* which the governor is to classify: see gov_registry_take_name() */
 	int32		rule;			/* position of the rule that matched, or GOV_NO_RULE */
 	PgBackendStatus *activity;	/* the backend's own report, in shared memory */
 	pg_atomic_uint64 request;	/* the reclaim request, see actors/reclaim.h */
@@ -161,6 +161,9 @@ extern GovRenaming gov_registry_rename(const GovSession *session, const char *ap
  * catalog.  Called by the session itself; wakes nobody.
  */
 extern void gov_registry_leave_name(const char *application_name);
+
+/* Takes it back, because there is a later one.  Called by the session itself. */
+extern void gov_registry_drop_name(void);
 
 /*
  * Takes such a name, of GOV_NAME_SIZE bytes, out of a slot, with the session;

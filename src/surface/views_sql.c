@@ -218,6 +218,8 @@ verdict_detail(const GovCensus *census, const GovCensusRow *row)
 		return "superuser";
 	if (row->exemption == GOV_EXEMPT_REPLICATION)
 		return "replication";
+	if (gov_verdict_is_stale(row->verdict, census->taken_at))
+		return "";
 	class = &census->policy->classes[row->class_id];
 	if (!class->used || census->classes[row->class_id].mode == GOV_MODE_OFF)
 		return "the class's mode in force is off";

@@ -65,6 +65,14 @@ like(log_since($node, $position), qr/invalid page in block 0 of relation/, 'the 
 is($admin->value('SELECT class FROM governor.sessions WHERE pid = ' . $client->pid),
 	'default', 'who cannot be classified is in class default');
 
+# and when a living session says who it is
+$position = log_position($node);
+$client->run("SET application_name = 'somebody else $_'") foreach 1 .. 3;
+$admin->run('SELECT governor.reload()');
+unlike(log_since($node, $position), qr/invalid page/, 'what was said of this policy is not said again');
+is($admin->value('SELECT class FROM governor.sessions WHERE pid = ' . $client->pid),
+	'default', 'whoever has a new name stays where it is');
+
 my $zombie = GovClient->login($node, user => 'other');
 ok($zombie->wait_for_end, 'the governor goes on with those whom it can classify');
 is($admin->value('SELECT count(*) FROM governor.events WHERE kind = \'governor\''),

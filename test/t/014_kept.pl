@@ -91,9 +91,12 @@ subtest 'LISTEN' => sub {
 			],
 			k_twice_at_depth => [ 'BEGIN', 'SAVEPOINT s', 'LISTEN news', 'SAVEPOINT t', 'UNLISTEN *', 'ROLLBACK TO t', 'COMMIT' ],
 			l_idle_in_transaction => [ 'LISTEN news', 'BEGIN', 'SELECT 1' ],
+			m_released => [ 'BEGIN', 'SAVEPOINT s', 'LISTEN news', 'RELEASE s', 'SAVEPOINT t', 'ROLLBACK TO t', 'COMMIT' ],
+			n_too_deep => [ 'BEGIN', (map { ("SAVEPOINT s$_", 'UNLISTEN *') } 1 .. 20), 'LISTEN news', 'COMMIT' ],
+			o_discard_less => [ 'LISTEN news', 'DISCARD TEMP' ],
 
 			p_never => ['SELECT 1'],
-			q_rolled_back => [ 'BEGIN', 'LISTEN news', 'ROLLBACK' ],
+			q_rolled_back => [ 'BEGIN', 'LISTEN news', 'ROLLBACK', 'SELECT 1' ],
 			r_failed => [ 'BEGIN', 'LISTEN news', 'SELECT 1/0', 'COMMIT' ],
 			s_savepoint_rolled_back => [ 'BEGIN', 'SAVEPOINT s', 'LISTEN news', 'ROLLBACK TO s', 'COMMIT' ],
 			t_unlisten => [ 'LISTEN news', 'UNLISTEN *' ],
@@ -103,7 +106,7 @@ subtest 'LISTEN' => sub {
 			x_not_the_syntax => ['LISTEN']),
 		'a_listens b_within_a_function c_in_a_transaction d_one_channel_less e_unlisten_rolled_back '
 		  . 'f_unlisten_to_savepoint g_in_a_savepoint h_again i_last_word j_deep k_twice_at_depth '
-		  . 'l_idle_in_transaction',
+		  . 'l_idle_in_transaction m_released n_too_deep o_discard_less',
 		'who is kept');
 
 	$admin->run("NOTIFY news, 'still here'");
@@ -139,6 +142,14 @@ subtest 'advisory locks of the session' => sub {
 			u_other_locks => [ 'BEGIN', 'LOCK TABLE pg_description IN ACCESS SHARE MODE' ]),
 		'a_lock b_shared c_two_keys d_twice e_rolled_back f_idle_in_transaction g_in_a_function h_before_the_transaction',
 		'who is kept');
+
+	my @functions = map { ("pg_$_", "pg_${_}_shared") } 'advisory_lock', 'try_advisory_lock';
+	my %in_transaction = map { ("$_ one key" => [ 'BEGIN', "SELECT $_(61)" ], "$_ two keys" => [ 'BEGIN', "SELECT $_(6, 2)" ]) }
+	  grep { /shared/ } @functions;
+	is(survivors('quick', %in_transaction), join(' ', sort keys %in_transaction), 'by every shared one');
+	%in_transaction = map { ("$_ one key" => [ 'BEGIN', "SELECT $_(" . ($_ =~ /try/ ? 71 : 72) . ')' ],
+		"$_ two keys" => [ 'BEGIN', "SELECT $_(7, " . ($_ =~ /try/ ? 1 : 2) . ')' ]) } grep { !/shared/ } @functions;
+	is(survivors('quick', %in_transaction), join(' ', sort keys %in_transaction), 'and every other function');
 
 	$holder->run('SELECT pg_advisory_unlock(1)');
 	is_farewell_idle($holder->wait_for_end, 'idle', 'quick', 'until it lets go');
@@ -229,9 +240,8 @@ subtest 'why a session is kept' => sub {
 		"INSERT INTO governor.rules (position, class, application_name) VALUES (50, 'warm', 'warm'), (51, 'free', 'free')");
 	is(row_of(login('free')), 'keep|t|the class has no timeout', 'no timeout');
 	is(row_of(login('warm')), 'keep|t|keep_warm', 'kept warm');
-	my $young = login('warm');
-	$young = login('warm');
-	$young->run('SELECT 1');
+	set_policy($admin, "UPDATE governor.classes SET max_lifetime = '1 ms', mode = 'observe' WHERE name = 'warm'");
+	is(row_of(login('warm')), 'lifetime|f|', 'not if it is not');
 	$admin->run('ALTER ROLE app SET track_activities = off');
 	is(row_of(login('quick')), 'keep|t|track_activities is off', 'nothing is known of it');
 	$admin->run('ALTER ROLE app RESET track_activities');

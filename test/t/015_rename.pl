@@ -10,6 +10,7 @@ use lib "$FindBin::RealBin/../lib";
 use GovClient;
 use GovTest;
 use Test::More;
+use Time::HiRes qw(time);
 
 my $node = new_node('rename', settings => { 'governor.sweep_interval' => '100ms' });
 $node->start;
@@ -43,6 +44,39 @@ sub seen
 	return join '|', map { defined $_ ? $_ : '' } @{
 		$admin->query('SELECT class, rule, function, instance FROM governor.sessions WHERE pid = ' . $client->pid)->[0] };
 }
+
+# Nobody else is governed here, so the governor sleeps until somebody wakes it.
+subtest 'a governor that sleeps' => sub {
+	set_policy(
+		$admin,
+		"INSERT INTO governor.classes (name, idle_timeout) VALUES ('soon', '300 ms')",
+		"INSERT INTO governor.rules (position, class, application_name) VALUES (1, 'soon', 'soon')",
+		"INSERT INTO governor.rules (position, class, platform) VALUES (2, 'soon', 'soon')");
+
+	# the first may be seen by chance: the governor looks once more after roles have changed
+	my $set = "SET application_name = 'soon'";
+
+	foreach my $sql ($set, "SELECT governor.register('soon', 'f')", $set)
+	{
+		my $app = login('psql');
+		my $sweeps = -1;
+
+		ok( wait_until(sub {
+				my $before = $sweeps;
+
+				$admin->run('SELECT pg_sleep(0.3)');
+				$sweeps = $admin->value('SELECT sweeps FROM governor.status');
+				return $sweeps == $before;
+			}),
+			'it sleeps');
+		$app->run($sql);
+		ok( $admin->wait_for(
+				"SELECT count(*) = 1 FROM governor.events WHERE kind = 'would_reclaim' AND pid = " . $app->pid),
+			"and is woken by $sql");
+		$app->logout;
+	}
+	set_policy($admin, 'DELETE FROM governor.rules WHERE position IN (1, 2)');
+};
 
 subtest 'SET application_name' => sub {
 	my $app = login('psql');
@@ -225,6 +259,88 @@ subtest 'a storm of names' => sub {
 		),
 		't', 'and are counted');
 	is($admin->value('SELECT repairs FROM governor.status'), 0, 'without a repair');
+};
+
+#
+# Names that come while the governor asks the catalog.  A lock on pg_auth_members
+# stops it there, once it has to forget what it knew of the role.
+#
+sub stop_in_catalog
+{
+	my ($holder, @changes) = @_;
+	my $governor = $admin->value('SELECT governor_pid FROM governor.status');
+
+	kill 'STOP', $governor;
+	$admin->run(@changes);
+	$holder->run('BEGIN', 'LOCK TABLE pg_auth_members IN ACCESS EXCLUSIVE MODE');
+	kill 'CONT', $governor;
+	return;
+}
+
+sub governor_waits
+{
+	return $admin->wait_for(
+		"SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE backend_type = 'pg_governor governor'");
+}
+
+subtest 'while sessions are classified anew' => sub {
+	my $holder = GovClient->login($node);
+	my $app = login('psql-9');
+
+	set_policy($admin,
+		"INSERT INTO governor.rules (position, class, role, application_name) VALUES (7, 'teams', '+team', 'psql-9')",
+		"INSERT INTO governor.rules (position, class, application_name) VALUES (8, 'web', 'psql-9')");
+	is(seen($app), 'web|8||', 'before');
+
+	stop_in_catalog($holder, 'GRANT team TO app');
+	$admin->run('SELECT pg_reload_conf()');    # wakes it
+	ok(governor_waits(), 'the governor is looking at it');
+	$app->run("SET application_name = 'vip-9'");
+	is(seen($app), 'vip|20||', 'it says who it is');
+	$holder->run('ROLLBACK');
+	$admin->run('SELECT governor.reload()');
+	is(seen($app), 'vip|20||', 'and the governor does not undo it');
+	is($admin->value('SELECT repairs FROM governor.status'), 0, 'nothing to repair');
+	$admin->run('REVOKE team FROM app');
+	set_policy($admin, 'DELETE FROM governor.rules WHERE position IN (7, 8)');
+};
+
+subtest 'a later name overtakes one that was left to the governor' => sub {
+	my $holder = GovClient->login($node);
+	my $late = login('psql');
+	my $later = login('psql');
+
+	# the governor has taken the one, and not yet the other
+	my ($first, $second) = ($late, $later);
+	stop_in_catalog($holder, 'GRANT team TO app', 'REVOKE team FROM app');
+	$first->run("SET application_name = 'team-2'");
+	ok(governor_waits(), 'the governor is looking at a name');
+	$second->run("SET application_name = 'team-3'");
+	$_->run("SET application_name = 'second'") foreach $first, $second;
+	$holder->run('ROLLBACK');
+	$admin->run('SELECT governor.reload()');
+	is(seen($_), 'default|||', 'neither leads anywhere') foreach $first, $second;
+	set_policy($admin, "INSERT INTO governor.rules (position, class, application_name) VALUES (5, 'web', 'second')");
+	is(seen($first), 'web|5||', 'a new policy knows the later name of the one');
+	is(seen($second), 'web|5||', 'and of the other');
+	set_policy($admin, 'DELETE FROM governor.rules WHERE position = 5');
+};
+
+subtest 'whoever changes its name all the time' => sub {
+	my $app = login('psql');
+
+	# nothing is governed: no sweep would come by itself for half a second
+	set_conf($node, 'governor.sweep_interval' => '10s');
+	$node->reload;
+	$admin->wait_for("SELECT current_setting('governor.sweep_interval') = '10s'");
+	$admin->run('SELECT governor.reload()');
+
+	my $before = $admin->value('SELECT sweeps FROM governor.status');
+	my $start = time();
+	$app->run("SET application_name = 'team-$_'") foreach 1 .. 300;
+	my $elapsed = time() - $start;
+	my $swept = $admin->value('SELECT sweeps FROM governor.status') - $before;
+	cmp_ok($swept, '<=', 3 + $elapsed / 0.5, 'does not make the governor sweep each time');
 };
 
 done_testing();

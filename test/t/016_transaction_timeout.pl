@@ -14,6 +14,7 @@ use Time::HiRes qw(time);
 
 my $node = new_node(
 	'transaction_timeout',
+	init => [ allows_streaming => 1 ],
 	settings => { 'governor.sweep_interval' => '100ms', 'governor.mode' => 'enforce' });
 $node->append_conf('postgresql.conf', 'max_prepared_transactions = 10');
 $node->start;
@@ -123,6 +124,8 @@ subtest 'a block that failed and is not ended' => sub {
 	is(events_of($client), 'cancelled:transaction_timeout reclaimed:transaction_timeout', 'the events');
 
 	my $own = login('short');
+	$own->query('SELECT pg_sleep(60)');
+	is_cancelled($own, 'one that was cancelled before');
 	$own->query('BEGIN; SELECT 1/0');
 	is_error($own, '22012', 'one that failed by itself');
 	wait_for_sweeps($admin, 15);
@@ -193,6 +196,62 @@ subtest 'never the next one' => sub {
 	wait_for_sweeps($admin, 10);
 	ok($client->works, 'a prepared transaction is nobody\'s');
 	$client->run("ROLLBACK PREPARED 'p'");
+};
+
+#
+# Told to stop, but nothing looks at that any more before the end: functions of
+# text do not, nor does a procedure of the server's own.  It is asked once in
+# that time.
+#
+subtest 'a statement that ends before it stops' => sub {
+	set_conf($node, 'governor.sweep_interval' => '1min', 'governor.mode' => 'enforce');
+	$node->reload;
+	$admin->wait_for("SELECT current_setting('governor.sweep_interval') = '1min'");
+	$admin->run('SELECT governor.reload()');
+
+	my $client = login('short');
+	my $long = "lpad('', 10000000, 'x')";
+
+	$long = "translate($long, 'x', 'x')" for 1 .. 8;
+	$admin->run("CREATE PROCEDURE sum(text) LANGUAGE internal AS 'md5_text'");
+	$client->start("INSERT INTO work VALUES ('never'); SELECT pg_sleep(0.5); CALL public.sum($long)");
+	$admin->wait_for('SELECT clock_timestamp() - xact_start > \'700 ms\' FROM pg_stat_activity WHERE pid = ' . $client->pid);
+	$admin->run('SELECT pg_reload_conf()');    # which makes the governor look now
+	$client->finish;
+	is_cancelled($client, 'is cancelled before it commits');
+	is($admin->value('SELECT count(*) FROM work'), 0, 'so nothing of it stays');
+
+	set_conf($node, 'governor.sweep_interval' => '100ms', 'governor.mode' => 'enforce');
+	$node->reload;
+	$admin->wait_for("SELECT current_setting('governor.sweep_interval') = '100ms'");
+	$admin->run('SELECT governor.reload()');
+	$client->query('SELECT pg_sleep(60)');
+	is_cancelled($client, 'the next one is, as it is too old too');
+	ok($client->works, 'and the one after it is not hit');
+};
+
+subtest 'a commit that waits for a standby' => sub {
+	my $client = login('short');
+	my $pid = $client->pid;
+
+	$admin->run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", 'SELECT pg_reload_conf()');
+	$admin->wait_for("SELECT setting = 'nobody' FROM pg_settings WHERE name = 'synchronous_standby_names'");
+	$client->start("INSERT INTO work VALUES ('kept')");
+	ok($admin->wait_for("SELECT wait_event = 'SyncRep' FROM pg_stat_activity WHERE pid = $pid"), 'it waits');
+	ok( $admin->wait_for(
+			"SELECT declined > 0 AND verdict = 'transaction_timeout' FROM governor.stat_classes, governor.sessions
+				WHERE stat_classes.class = 'short' AND pid = $pid"),
+		'for longer than it may');
+	wait_for_sweeps($admin, 5);
+	is($admin->value("SELECT wait_event FROM pg_stat_activity WHERE pid = $pid"), 'SyncRep', 'and goes on waiting');
+
+	$admin->run('ALTER SYSTEM RESET synchronous_standby_names', 'SELECT pg_reload_conf()');
+	$client->finish;
+	is($client->error, undef, 'until it is done');
+	is(scalar $client->notices, 0, 'without a warning');
+	ok($client->works, 'and the session stays');
+	is($admin->value('SELECT count(*) FROM work'), 1, 'with what it wrote');
+	$admin->run('TRUNCATE work');
 };
 
 #
