@@ -248,6 +248,8 @@ find_place(Relay *relay, int fd)
 			strcpy(folder, "/tmp/hammer-XXXXXX");
 			if (mkdtemp(folder) == NULL)
 				die("could not make a folder: %s", strerror(errno));
+			/* also when the program gives up */
+			(void) atexit(relay_clean_up);
 		}
 		snprintf(relay->host, sizeof(relay->host), "%s", folder);
 		snprintf(relay->port, sizeof(relay->port), "%d", ++nfiles);
@@ -334,4 +336,5 @@ relay_clean_up(void)
 		(void) unlink(path);
 	}
 	(void) rmdir(folder);
+	folder[0] = '\0';
 }
