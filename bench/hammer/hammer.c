@@ -225,6 +225,22 @@ print_progress(Usec now)
 			sum.tally.answered);
 }
 
+/*
+ * Whether something was answered and somebody was ended in every cell; without
+ * that, a run shows nothing of it.  A short one on a busy machine may take
+ * longer for that than for its requests.
+ */
+static bool
+shown_everywhere(void)
+{
+	for (int i = 0; i < ncells && options_governed(); i++)
+	{
+		if (tally_ends(&cells[i].tally) == 0 || cells[i].tally.answered == 0)
+			return false;
+	}
+	return true;
+}
+
 static void
 fire(void)
 {
@@ -232,7 +248,7 @@ fire(void)
 
 	started = clock_now();
 	next_line = started + PROGRESS_EVERY;
-	while (progress_made() < options.requests)
+	while (progress_made() < options.requests || !shown_everywhere())
 	{
 		Usec		now = clock_now();
 
