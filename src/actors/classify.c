@@ -18,6 +18,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "catalog/pg_authid.h"
 #include "utils/acl.h"
 
 void
@@ -96,6 +97,20 @@ is_member(const char *role, void *context)
 
 	return OidIsValid(group) && OidIsValid(facts->role_oid) &&
 		is_member_of_role_nosuper(facts->role_oid, group);
+}
+
+/*
+ * Core keeps the memberships of the role that it was asked about last, and
+ * hears of changes only once the login is connected to its database.  So what
+ * is looked up in the login hook would be the session's for good: without
+ * pg_database_owner, and with what was revoked while it waited.  To ask about
+ * another role is the only way to have it forget.
+ */
+void
+gov_classify_forget_memberships(void)
+{
+	(void) has_privs_of_role(ROLE_PG_READ_ALL_STATS, ROLE_PG_MONITOR);
+	(void) is_member_of_role_nosuper(ROLE_PG_READ_ALL_STATS, ROLE_PG_MONITOR);
 }
 
 /* What rules look at in these facts. */

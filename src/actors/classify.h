@@ -49,4 +49,11 @@ extern bool gov_classify_without_catalog(const GovSessionFacts *facts, uint64_t 
 extern GovClassification gov_classify_by_policy_in_force(const GovSessionFacts *facts,
 														 uint64_t *generation, bool *may_become_stale);
 
+/*
+ * Has core forget what it has looked up of the role's memberships, as they
+ * stand while nobody is connected to a database.  Called after such look-ups in
+ * the login hook; may raise an error.
+ */
+extern void gov_classify_forget_memberships(void);
+
 #endif							/* GOV_CLASSIFY_H */

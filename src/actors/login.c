@@ -76,6 +76,7 @@ classify_with_catalog(const GovSessionFacts *facts, uint64_t *generation, bool *
 	PG_TRY();
 	{
 		*classification = gov_classify_by_policy_in_force(facts, generation, may_become_stale);
+		gov_classify_forget_memberships();
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();

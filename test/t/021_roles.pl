@@ -137,6 +137,22 @@ subtest 'while it sleeps' => sub {
 	ok($admin->wait_for("SELECT sweeps > $sweeps FROM governor.status"), 'and has somebody to govern');
 };
 
+subtest 'what a rule asked at the login is not kept' => sub {
+
+	# core would keep it for the session, as it stood while there was no database: without pg_database_owner
+	$admin->run(
+		'CREATE ROLE owners',
+		'CREATE ROLE owner LOGIN IN ROLE team, owners',
+		'CREATE DATABASE owned OWNER owners');
+	my $owner = login('owner', dbname => 'owned');
+
+	seen_as($owner, [ 'owner', 'by_team', 2, 'keep' ], 'a rule has asked for a membership');
+	is($owner->value("SELECT pg_has_role('pg_database_owner', 'MEMBER')"), 't', 'core is asked anew');
+	$owner->run('CREATE TABLE public.mine ()');
+	is($owner->error, undef, 'with all that it gives rights to');
+	$owner->logout;
+};
+
 is($admin->value('SELECT policy_generation FROM governor.status'), $generation, 'all this is no new policy');
 is($admin->value('SELECT repairs FROM governor.status'), 0, 'and the counters are right');
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP|terminated by signal|pg_governor could not/, 'nothing went wrong');
