@@ -311,7 +311,7 @@ random_policies(void)
 		before.nrules = after.nrules = 0;
 		for (int id = 1; id < 8; id++)
 		{
-			char		name[8];
+			char		name[16];
 
 			snprintf(name, sizeof(name), "c%d", (int) unit_random_below(1000) * 10 + id);
 			if (unit_random_below(2))
