@@ -13,7 +13,7 @@ use strict;
 use warnings;
 
 my ($path, $workload, $title) = @ARGV;
-my ($WIDTH, $HEIGHT, $LEFT, $TOP, $RIGHT, $BOTTOM) = (880, 420, 62, 48, 190, 52);
+my ($WIDTH, $HEIGHT, $LEFT, $TOP, $RIGHT, $BOTTOM) = (900, 420, 62, 48, 220, 52);
 
 # Colours of light and dark ground, and the dashes, by which lines differ without colours as well.
 my %LOOK = (
@@ -57,6 +57,12 @@ for my $peer (keys %points)
 		$last = $second if $second > $last;
 		$most = $value if $value > $most;
 	}
+}
+
+# A run that is over has no goodput; its line should not end in the air.
+for my $points (values %line)
+{
+	push @$points, [ $points->[-1][0] + 1, 0 ] if $points->[-1][0] < $last;
 }
 
 # A round number of steps that is not below a value.
@@ -126,6 +132,8 @@ for my $peer (reverse @peers)
 	printf qq{<polyline class="line %s%s"%s points="%s"/>\n}, $class, ($peer eq 'governor' ? ' strong' : ''),
 	  ($LOOK{$peer}[2] ? qq{ stroke-dasharray="$LOOK{$peer}[2]"} : ''),
 	  join ' ', map { across($_->[0]) . ',' . down($_->[1]) } @{ $line{$peer} };
+	# For readers of the file; seconds from 0 on.
+	printf "<!-- %s: %s -->\n", $peer, join ' ', map { sprintf '%g', $_->[1] } @{ $line{$peer} };
 }
 my $at = $TOP + 10;
 for my $peer (@peers)
