@@ -233,10 +233,10 @@ finish() {
 	[ "$status" = 0 ] || fail "a fleet ended with status $status"
 }
 
-# A helper in the background, so that a signal to the script is heard at once.
-# Usage: run COMMAND...
+# A helper in the background, so that a signal to the script is heard at once; its
+# output goes to a file.  Usage: run FILE COMMAND...
 run() {
-	"$@" &
+	"${@:2}" >"$1" &
 	HELPERS+=("$!")
 	finish "$!"
 }
@@ -267,16 +267,17 @@ storm() {
 		pid=$!
 		HELPERS+=("$pid")
 		wait_for_file "$WORK/ready" "$pid"
-		run node "$WORK/node/serverless.js" --environments="$ENVIRONMENTS" --invocations=5 --think=1000 \
+		run "$WORK/node.out" node "$WORK/node/serverless.js" --environments="$ENVIRONMENTS" --invocations=5 --think=1000 \
 			--duration=$((LIFE * 1000)) --give-up=10000 --max-connections="$NARROW" \
 			--port="$PGPORT" --user=function --json="$WORK/node.json" --series="$WORK/node.csv"
+		sed 's/^/  /' "$WORK/node.out"
 		kill -TERM "$pid"
 		finish "$pid"
 		set -- "$WORK/node.json"
 		perl "$HERE/record.pl" --seconds "$workload" "$peer" "$setting" "$round" "$json" "$series" "$WORK/node.csv" >>"$GOODPUT"
 	else
-		run "$FLEET" --dsn="$FUNCTION_DSN" --environments="$ENVIRONMENTS" --invocations=5 --think=1000 \
-			--duration="$LIFE" "${beside[@]}" "$@" >"$WORK/report"
+		run "$WORK/report" "$FLEET" --dsn="$FUNCTION_DSN" --environments="$ENVIRONMENTS" --invocations=5 --think=1000 \
+			--duration="$LIFE" "${beside[@]}" "$@"
 		set --
 		perl "$HERE/record.pl" --seconds "$workload" "$peer" "$setting" "$round" "$json" "$series" >>"$GOODPUT"
 	fi
@@ -536,9 +537,10 @@ client_workload() {
 		govern "max_sessions = $cap" "connect_rate = NULL" "evict_after = '300 ms'" "queue_limit = 0" ||
 			fail "$(head -n 1 "$WORK/refused")"
 		say "---- client, round $round"
-		run node "$WORK/node/serverless.js" --environments="$functions" --invocations=5 --think=1000 \
+		run "$WORK/node.out" node "$WORK/node/serverless.js" --environments="$functions" --invocations=5 --think=1000 \
 			--duration=$((LIFE * 1000)) --give-up=10000 --max-connections="$cap" \
 			--port="$PGPORT" --user=function --json="$WORK/node.json"
+		sed 's/^/  /' "$WORK/node.out"
 		refused=$(governed refused)
 		retried=$(json "$WORK/node.json" '{retried_served}')
 		say "  refused by pg_governor: $refused; functions served after a retry of the library's own: $retried"

@@ -162,14 +162,18 @@ bouncer_start() {
 		auth_file = $WORK/bouncer.users
 		pool_mode = $1
 		default_pool_size = $2
-		max_client_conn = $((ENVIRONMENTS * 2 + 500))
+		; clients that gave up while they waited are noticed only when it is their turn
+		max_client_conn = $((ENVIRONMENTS * 10))
 		logfile = $WORK/bouncer.log
 		pidfile = $WORK/bouncer.pid
 		log_connections = 0
 		log_disconnections = 0
 		log_pooler_errors = 0
 	INI
-	if ! run_as_server pgbouncer -q -d "$WORK/bouncer.ini" >"$WORK/bouncer.start" 2>&1; then
+	# stepping down to another user sets the usual limit of open files again
+	# shellcheck disable=SC2016
+	if ! run_as_server bash -c 'ulimit -n "$(ulimit -Hn)" && exec pgbouncer -q -d "$1"' - "$WORK/bouncer.ini" \
+		>"$WORK/bouncer.start" 2>&1; then
 		show_tail "$WORK/bouncer.start" >&2
 		fail "PgBouncer did not start"
 	fi

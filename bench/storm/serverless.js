@@ -38,6 +38,7 @@ const options = {
   'give-up': '10000', // ms
   'backoff-min': '100', // ms
   'backoff-max': '5000', // ms
+  repeat: 'yes', // whether the function itself tries again what the library gave up
   'max-connections': '100', // what the library is told about the server
   host: '127.0.0.1',
   port: '5432',
@@ -158,7 +159,7 @@ class Environment {
       } catch (error) {
         const wait = between(pause / 2, pause)
         pause = Math.min(pause * 2, Number(options['backoff-max']))
-        if (now() + wait >= deadline) throw error
+        if (options.repeat !== 'yes' || now() + wait >= deadline) throw error
         await sleep(wait)
         if (client !== this.client) throw error
       }
