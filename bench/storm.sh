@@ -439,7 +439,8 @@ bustle_run() {
 	peer_start "$peer"
 	case $peer in
 		governor)
-			govern "max_sessions = $ENVIRONMENTS" "connect_rate = NULL" "evict_after = '1 s'" \
+			# a full class shortens idle_timeout; here only newcomers are to end anybody
+			govern "max_sessions = $ENVIRONMENTS" "connect_rate = NULL" "evict_after = '1 s'" "idle_timeout = NULL" \
 				"queue_limit = 1000" "queue_timeout = '9 s'" || fail "$(head -n 1 "$WORK/refused")"
 			;;
 		*) sql -c "ALTER ROLE function CONNECTION LIMIT $ENVIRONMENTS" ;;
