@@ -73,10 +73,18 @@ bench_results() {
 	say ""
 }
 
-# Lets the last lines reach the terminal before the script is over.
+# Lets the last lines reach the terminal before the script is over.  If that is
+# in the middle of a redirection, the shell still holds the other end of tee's
+# input; tee keeps nothing back, so it is ended after a while.
 wait_for_tee() {
+	local tenths
+
 	exec >&-
-	wait "$TEE_PID" || :
+	for ((tenths = 0; tenths < 30; tenths++)); do
+		kill -0 "$TEE_PID" 2>/dev/null || return 0
+		sleep 0.1
+	done
+	kill "$TEE_PID" 2>/dev/null || :
 }
 
 # One line about the machine.

@@ -189,7 +189,7 @@ for protocol in simple extended prepared; do
 	is "$protocol: those frozen still have sessions" "$(json '{frozen_alive}')" 24
 	is "$protocol: one login each" "$(json '{connects,attempts}')" 40
 done
-is "the series has its columns" "$(head -1 "$work/csv" | tr ',' '\n' | wc -l)" 16
+is "the series has its columns" "$(head -1 "$work/csv" | tr ',' '\n' | wc -l)" 20
 
 run --environments=5 --ending=die=100 --function=vanish
 wait_for "NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'faas:%')"
@@ -246,6 +246,16 @@ run --environments=0 --duration=1 --app-pool=2 --app-think=10 --human-login-inte
 is "it runs without a fleet" $status 0
 holds "the app worked" "$(json '{app,ok}') > 50"
 holds "humans logged in" "$(json '{human,ok}') BETWEEN 8 AND 11"
+is "nobody at a second address" "$(json '{human_2,ok}')" 0
+
+run --environments=0 --duration=1 --human-login-interval=100 \
+	--human-dsn="dbname=postgres" --human-dsn="dbname=nowhere"
+holds "humans at two addresses: the first" "$(json '{human,ok}') BETWEEN 8 AND 11"
+is "which never fails" "$(json '{human,failed}')" 0
+is "the second does not log in" "$(json '{human_2,ok}')" 0
+holds "and is told why" "$(code '{human_2_faults}' 3D000) BETWEEN 8 AND 11"
+run --environments=1 --human-dsn=a --human-dsn=b --human-dsn=c
+is "a third address is bad usage" $status 2
 
 start_held --environments=0 --app-pool=2 --app-name=shop --app-think=10
 wait_for "2 = (SELECT count(*) FROM pg_stat_activity WHERE application_name = 'shop')"

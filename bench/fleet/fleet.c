@@ -80,7 +80,8 @@ raise_descriptor_limit(void)
 
 	/* As many logins of humans as can be under way. */
 	if (options->human_interval > 0)
-		needed += (rlim_t) (options->give_up / options->human_interval + 2);
+		needed += (rlim_t) options->humans *
+			(rlim_t) (options->give_up / options->human_interval + 2);
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		die("could not read the limit of open files: %s", strerror(errno));

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * human.c
- *		Somebody who logs in every so often, runs SELECT 1 and quits.
+ *		Somebody who logs in every so often, runs SELECT 1 and quits; with two
+ *		addresses somebody at each of them.
  *
  * Owns: the logins under way.
  *
@@ -25,6 +26,7 @@ typedef struct Login
 {
 	struct Login *previous;
 	struct Login *next;
+	int			who;
 	Wire		wire;
 	Timer		patience;
 	Usec		begun;
@@ -55,7 +57,7 @@ forget(Login *self)
 static void
 end_login(Login *self, const Fault *fault)
 {
-	tally_human(clock_now() - self->begun, fault);
+	tally_human(self->who, clock_now() - self->begun, fault);
 	forget(self);
 }
 
@@ -101,12 +103,11 @@ static const WireOwner wire_calls = {
 };
 
 static void
-log_in(void *owner)
+log_in(int who)
 {
 	Login	   *self = allocate(1, sizeof(Login));
 
-	(void) owner;
-	timer_set(&human.timer, human.timer.due + human.options->human_interval);
+	self->who = who;
 	self->next = human.logins;
 	if (self->next != NULL)
 		self->next->previous = self;
@@ -116,7 +117,16 @@ log_in(void *owner)
 	timer_init(&self->patience, on_impatience, self);
 	timer_set(&self->patience, self->begun + human.options->give_up);
 	/* Last: it may be refused, and so forgotten, within. */
-	wire_open(&self->wire, human.options->human_dsn, human.options->human_name);
+	wire_open(&self->wire, human.options->human_dsn[who], human.options->human_name);
+}
+
+static void
+on_time(void *owner)
+{
+	(void) owner;
+	timer_set(&human.timer, human.timer.due + human.options->human_interval);
+	for (int who = 0; who < human.options->humans; who++)
+		log_in(who);
 }
 
 void
@@ -124,7 +134,7 @@ human_open(const Options *options)
 {
 	human.options = options;
 	human.chance = chance_stream(options->seed, UINT64_MAX);
-	timer_init(&human.timer, log_in, NULL);
+	timer_init(&human.timer, on_time, NULL);
 	timer_set(&human.timer, clock_now());
 }
 

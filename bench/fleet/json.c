@@ -260,8 +260,10 @@ put_bystanders(const Tally *tally)
 	put_codes("app_sessions_lost", &tally->app_losses);
 	put_count("app_sessions_open_at_end", tally->app_open_at_end);
 	put_milliseconds("app_longest_unanswered_ms", tally->app_longest_unanswered);
-	put_work("human", &tally->human);
-	put_codes("human_faults", &tally->human_faults);
+	put_work("human", &tally->human[0]);
+	put_codes("human_faults", &tally->human_faults[0]);
+	put_work("human_2", &tally->human[1]);
+	put_codes("human_2_faults", &tally->human_faults[1]);
 }
 
 static void
@@ -278,7 +280,8 @@ put_phases(const Tally *tally, const RunFacts *facts)
 		put_milliseconds("to_ms", phase->to - facts->begun);
 		put_work("invocations", &phase->invocations);
 		put_work("app", &phase->app);
-		put_work("human", &phase->human);
+		put_work("human", &phase->human[0]);
+		put_work("human_2", &phase->human[1]);
 		close_group('}');
 	}
 	close_group(']');

@@ -343,7 +343,8 @@ check(const Options *options)
 
 	check_dsn("dsn", options->dsn);
 	check_dsn("app-dsn", options->app_dsn);
-	check_dsn("human-dsn", options->human_dsn);
+	for (int i = 0; i < options->humans; i++)
+		check_dsn("human-dsn", options->human_dsn[i]);
 	for (const char *at = options->platform; *at != '\0'; at++)
 		if (isupper((unsigned char) *at))
 			bad_usage("Platforms are in lower case: lambda, cloudrun, azure, vercel.",
@@ -396,8 +397,8 @@ set_dependent_defaults(Options *options, bool transaction)
 {
 	if (options->app_dsn == NULL)
 		options->app_dsn = options->dsn;
-	if (options->human_dsn == NULL)
-		options->human_dsn = options->dsn;
+	if (options->humans == 0)
+		options->human_dsn[options->humans++] = options->dsn;
 	if (options->second_version == NULL)
 		options->second_version = options->version;
 	if (options->invocations == 0 && options->duration == 0)
@@ -499,7 +500,12 @@ options_parse(Options *options, int argc, char **argv)
 			case OPT_HUMAN_LOGIN_INTERVAL:
 				options->human_interval = parse_duration(name, optarg, USEC_PER_MS, USEC_PER_MS);
 				break;
-			case OPT_HUMAN_DSN: options->human_dsn = optarg; break;
+			case OPT_HUMAN_DSN:
+				if (options->humans == HUMANS)
+					bad_usage("Start another fleet with --environments=0 for more.",
+							  "--human-dsn can be given twice at most");
+				options->human_dsn[options->humans++] = optarg;
+				break;
 			case OPT_HUMAN_NAME: options->human_name = parse_name(name, optarg); break;
 			case OPT_WARM_UP: options->warm_up = parse_duration(name, optarg, USEC_PER_S, 0); break;
 			case OPT_HOLD: options->hold = true; break;

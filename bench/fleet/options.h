@@ -56,7 +56,8 @@ typedef struct Options
 	Script		app_script;
 	Usec		app_think;
 	Usec		human_interval; /* 0 = no logins */
-	const char *human_dsn;
+	const char *human_dsn[HUMANS];
+	int			humans;			/* how many of these were given, at least 1 */
 	const char *human_name;
 	Script		human_script;
 

@@ -129,7 +129,8 @@ print_latencies(const Tally *tally, const RunFacts *facts)
 	print_latency("connect", &tally->connect);
 	print_latency("invocation", &tally->invocations.latency);
 	print_latency("app round", &tally->app.latency);
-	print_latency("human login", &tally->human.latency);
+	print_latency("human login", &tally->human[0].latency);
+	print_latency("human login, second", &tally->human[1].latency);
 	/* If this is near the others, the simulator was measured, not the server. */
 	print_latency("(simulator late by)", facts->lateness);
 }
@@ -207,10 +208,10 @@ print_phases(const Options *options, const Tally *tally)
 		}
 		else
 			printf(" %7s  %10s  %10s", "-", "-", "-");
-		if (phase->human.latency.count > 0)
+		if (phase->human[0].latency.count > 0)
 			printf("  %12.1f  %12.1f\n",
-				   milliseconds(latency_percentile(&phase->human.latency, 0.50)),
-				   milliseconds(phase->human.latency.max));
+				   milliseconds(latency_percentile(&phase->human[0].latency, 0.50)),
+				   milliseconds(phase->human[0].latency.max));
 		else
 			printf("  %12s  %12s\n", "-", "-");
 	}
@@ -247,14 +248,18 @@ print_app(const Options *options, const Tally *tally, const RunFacts *facts)
 static void
 print_human(const Options *options, const Tally *tally)
 {
-	uint64_t	total = tally->human.ok + tally->human.failed;
-
 	if (options->human_interval == 0)
 		return;
-	printf("\nhuman logins             %9" PRIu64 "\n", total);
-	print_share("ok", tally->human.ok, total);
-	print_share("failed", tally->human.failed, total);
-	print_codes(&tally->human_faults);
+	for (int who = 0; who < options->humans; who++)
+	{
+		const Work *human = &tally->human[who];
+		uint64_t	total = human->ok + human->failed;
+
+		printf("\n%-24s %9" PRIu64 "\n", who == 0 ? "human logins" : "human logins, second", total);
+		print_share("ok", human->ok, total);
+		print_share("failed", human->failed, total);
+		print_codes(&tally->human_faults[who]);
+	}
 }
 
 void

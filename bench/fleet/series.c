@@ -61,7 +61,8 @@ write_line(Usec now)
 				gauges.connected, gauges.connecting, gauges.frozen);
 		write_work(&tally->second_invocations);
 		write_work(&tally->second_app);
-		write_work(&tally->second_human);
+		for (int who = 0; who < HUMANS; who++)
+			write_work(&tally->second_human[who]);
 		fputc('\n', series.file);
 		fflush(series.file);
 	}
@@ -72,8 +73,8 @@ write_line(Usec now)
 				second, gauges.connected, gauges.connecting, gauges.frozen,
 				tally->second_invocations.ok, tally->second_invocations.failed,
 				tally->second_app.ok, tally->second_app.failed,
-				tally->second_human.ok, tally->second_human.failed,
-				milliseconds(tally->second_human.latency.max));
+				tally->second_human[0].ok, tally->second_human[0].failed,
+				milliseconds(tally->second_human[0].latency.max));
 	tally_clear_second();
 }
 
@@ -103,7 +104,8 @@ series_open(const Options *options, Usec run_begun)
 		fputs("second,connected,connecting,frozen,"
 			  "invocations_ok,invocations_failed,invocation_p50_ms,invocation_max_ms,"
 			  "app_ok,app_failed,app_p50_ms,app_max_ms,"
-			  "human_ok,human_failed,human_p50_ms,human_max_ms\n", series.file);
+			  "human_ok,human_failed,human_p50_ms,human_max_ms,"
+			  "human_2_ok,human_2_failed,human_2_p50_ms,human_2_max_ms\n", series.file);
 	}
 	series.progress = options->progress;
 	series.run_begun = run_begun;

@@ -32,7 +32,7 @@ void
 tally_clear_second(void)
 {
 	Work	   *const works[] = {
-		&tally.second_invocations, &tally.second_app, &tally.second_human
+		&tally.second_invocations, &tally.second_app, &tally.second_human[0], &tally.second_human[1]
 	};
 
 	for (size_t i = 0; i < sizeof(works) / sizeof(works[0]); i++)
@@ -47,7 +47,8 @@ tally_free(void)
 {
 	CodeTable  *const tables[] = {
 		&tally.ending_faults, &tally.invocation_faults, &tally.connect_faults,
-		&tally.app_faults, &tally.app_connect_faults, &tally.app_losses, &tally.human_faults
+		&tally.app_faults, &tally.app_connect_faults, &tally.app_losses,
+		&tally.human_faults[0], &tally.human_faults[1]
 	};
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
@@ -211,13 +212,13 @@ tally_app_at_end(bool open, Usec unanswered)
 }
 
 void
-tally_human(Usec latency, const Fault *fault)
+tally_human(int who, Usec latency, const Fault *fault)
 {
-	count_work(&tally.human, latency, fault);
-	count_work(&phase_now()->human, latency, fault);
-	count_work(&tally.second_human, latency, fault);
+	count_work(&tally.human[who], latency, fault);
+	count_work(&phase_now()->human[who], latency, fault);
+	count_work(&tally.second_human[who], latency, fault);
 	if (fault != NULL)
-		count_code(&tally.human_faults, fault);
+		count_code(&tally.human_faults[who], fault);
 }
 
 const char *

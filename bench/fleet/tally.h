@@ -18,6 +18,7 @@
 #include "latency.h"
 
 #define WAVES		2
+#define HUMANS		2			/* at most: one at each address */
 #define PHASES		8			/* at most that many are entered in a run */
 #define PHASE_WARM_UP	"warm-up"	/* what the others are compared with */
 
@@ -94,7 +95,7 @@ typedef struct Phase
 	Usec		to;				/* 0 while it lasts */
 	Work		invocations;
 	Work		app;
-	Work		human;
+	Work		human[HUMANS];
 } Phase;
 
 typedef struct Tally
@@ -120,8 +121,8 @@ typedef struct Tally
 	uint64_t	app_open_at_end;
 	Usec		app_longest_unanswered; /* a statement under way at the end */
 
-	Work		human;
-	CodeTable	human_faults;
+	Work		human[HUMANS];
+	CodeTable	human_faults[HUMANS];
 
 	Phase		phases[PHASES];
 	int			phase_count;
@@ -129,7 +130,7 @@ typedef struct Tally
 	/* since the last tally_clear_second */
 	Work		second_invocations;
 	Work		second_app;
-	Work		second_human;
+	Work		second_human[HUMANS];
 } Tally;
 
 extern const Tally *tally_read(void);
@@ -156,7 +157,7 @@ extern void tally_app_statement(Usec latency, const Fault *fault);
 extern void tally_app_loss(const Fault *fault);
 extern void tally_app_at_end(bool open, Usec unanswered);
 
-extern void tally_human(Usec latency, const Fault *fault);
+extern void tally_human(int who, Usec latency, const Fault *fault);
 
 extern const char *ending_name(Ending ending);
 
