@@ -96,17 +96,19 @@ CREATE TABLE governor.classes (
 	CONSTRAINT "settings: not exit_on_error, transaction_*, governor.*"
 		CHECK ((E'\n' || array_to_string(settings, E'\n')) COLLATE "C" !~* E'\\n(exit_on_error=|transaction_|governor\\.)'),
 
-	CONSTRAINT "reserved_sessions: not in this version"
-		CHECK (reserved_sessions = 0 OR name = 'default' AND reserved_sessions = 5),
-	CONSTRAINT "queue_limit: not in this version"
-		CHECK (queue_limit IN (0, 1000)),
-	CONSTRAINT "queue_timeout: not in this version"
-		CHECK (queue_timeout IN ('0', '5 s') AND extract(month FROM queue_timeout) = 0),
-	CONSTRAINT "connect_rate: not in this version"
-		-- what is shipped depends on the machine: 75 a second for each processor
-		CHECK (connect_rate ~ '^[1-9][0-9]{0,5}/1s$' AND split_part(connect_rate, '/', 1)::integer % 75 = 0),
-	CONSTRAINT "evict_after: not in this version"
-		CHECK (evict_after IN ('0', '1 s')),
+	CONSTRAINT "reserved_sessions: 0 to 262143"
+		CHECK (reserved_sessions BETWEEN 0 AND 262143),
+	CONSTRAINT "queue_limit: 0 to 262143"
+		CHECK (queue_limit BETWEEN 0 AND 262143),
+	CONSTRAINT "queue_timeout: 0 to 1 day, without months"
+		CHECK (queue_timeout >= '0' AND queue_timeout <= '1 day'
+			   AND extract(month FROM queue_timeout) = 0 AND extract(year FROM queue_timeout) = 0),
+	CONSTRAINT "connect_rate: 1 to 4 of count/period, as 150/1s, or NULL"
+		CHECK (connect_rate ~ '^([1-9][0-9]{0,5}|1000000) */ *([1-9][0-9]{0,4})? *(ms|s|m|min|h)( *, *([1-9][0-9]{0,5}|1000000) */ *([1-9][0-9]{0,4})? *(ms|s|m|min|h)){0,3}$'
+			   AND octet_length(connect_rate) <= 127),
+	CONSTRAINT "evict_after: 0 or more, finite, without months; NULL: never"
+		CHECK (evict_after >= '0' AND evict_after <= '10000 days'
+			   AND extract(month FROM evict_after) = 0 AND extract(year FROM evict_after) = 0),
 	CONSTRAINT "max_active: not in this version"
 		CHECK (max_active = 0),
 	CONSTRAINT "gate_timeout: not in this version"
@@ -117,8 +119,6 @@ CREATE TABLE governor.classes (
 		CHECK (unresponsive_timeout IN ('0', '20 s')),
 	CONSTRAINT "sessions_per_instance: not in this version"
 		CHECK (sessions_per_instance = 0),
-	CONSTRAINT "paused: not in this version"
-		CHECK (NOT paused),
 	CONSTRAINT "breaker: not in this version"
 		CHECK (breaker IS NULL)
 );
@@ -126,12 +126,12 @@ CREATE TABLE governor.classes (
 COMMENT ON TABLE governor.classes IS 'Thresholds of each class of sessions; in force in the database named by governor.database';
 COMMENT ON COLUMN governor.classes.name IS 'What rules and views call the class';
 COMMENT ON COLUMN governor.classes.mode IS 'off, observe or enforce; NULL: as governor.mode. The weaker of the two is in force';
-COMMENT ON COLUMN governor.classes.max_sessions IS 'Cap on sessions, by which pressure is measured; NULL: no cap. It refuses no login in this version';
-COMMENT ON COLUMN governor.classes.reserved_sessions IS 'Not in this version: places that other classes cannot take';
-COMMENT ON COLUMN governor.classes.queue_limit IS 'Not in this version: how many logins may wait';
-COMMENT ON COLUMN governor.classes.queue_timeout IS 'Not in this version: how long a login may wait';
-COMMENT ON COLUMN governor.classes.connect_rate IS 'Not in this version: pace of admissions, a list of count/period';
-COMMENT ON COLUMN governor.classes.evict_after IS 'Not in this version: rest after which a session may be ended for a newcomer';
+COMMENT ON COLUMN governor.classes.max_sessions IS 'Cap on sessions, by which pressure is measured too; NULL: no cap';
+COMMENT ON COLUMN governor.classes.reserved_sessions IS 'Places that newcomers of other classes cannot take';
+COMMENT ON COLUMN governor.classes.queue_limit IS 'How many logins may wait; 0: none, they are refused at once';
+COMMENT ON COLUMN governor.classes.queue_timeout IS 'How long a login may wait before it is refused';
+COMMENT ON COLUMN governor.classes.connect_rate IS 'Pace of admissions, a list of count/period that all hold; newcomers wait for it. NULL: no limit';
+COMMENT ON COLUMN governor.classes.evict_after IS 'Rest after which a session may be ended for a newcomer to a full class; NULL: never';
 COMMENT ON COLUMN governor.classes.max_active IS 'Not in this version: limit on running transactions';
 COMMENT ON COLUMN governor.classes.gate_timeout IS 'Not in this version: how long a transaction may wait to run';
 COMMENT ON COLUMN governor.classes.idle_timeout IS 'Ends sessions that rested this long; NULL: never';
@@ -144,7 +144,7 @@ COMMENT ON COLUMN governor.classes.unresponsive_timeout IS 'Not in this version:
 COMMENT ON COLUMN governor.classes.sessions_per_instance IS 'Not in this version: sessions that one function instance may hold';
 COMMENT ON COLUMN governor.classes.keep_warm IS 'So many idle sessions, those used last, are left alone by idle_timeout';
 COMMENT ON COLUMN governor.classes.reclaim_rate IS 'Stale sessions that are ended per second at most; NULL: no limit';
-COMMENT ON COLUMN governor.classes.paused IS 'Not in this version: newcomers wait, resting sessions end';
+COMMENT ON COLUMN governor.classes.paused IS 'Newcomers wait, resting sessions end: to drain the class';
 COMMENT ON COLUMN governor.classes.breaker IS 'Not in this version: the circuit breaker that guards the class';
 COMMENT ON COLUMN governor.classes.settings IS 'Defaults of parameters for sessions that log in, as name=value; NULL: none';
 COMMENT ON COLUMN governor.classes.description IS 'For people';
@@ -267,6 +267,12 @@ CREATE FUNCTION governor.classify(
 COMMENT ON FUNCTION governor.classify(name, name, text, inet) IS
 	'The class that a login with these facts would get, and by which rule; sees uncommitted edits of its own transaction';
 
+CREATE FUNCTION governor.headroom(class text) RETURNS integer
+	LANGUAGE c VOLATILE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'gov_headroom_0_1';
+COMMENT ON FUNCTION governor.headroom(text) IS
+	'How many more sessions the class has room for under its max_sessions; NULL: it has no cap';
+
 CREATE FUNCTION governor.reload() RETURNS bigint
 	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'gov_reload_0_1';
@@ -318,10 +324,15 @@ CREATE FUNCTION governor.admission(
 COMMENT ON FUNCTION governor.admission() IS 'Rows of the view governor.admission';
 
 CREATE FUNCTION governor.stat_classes(
-	OUT class text, OUT admitted bigint, OUT evicted bigint, OUT queued bigint,
-	OUT queue_time interval, OUT refused bigint, OUT reclaimed bigint,
+	OUT class text, OUT admitted bigint, OUT evicted bigint,
+	OUT queued bigint, OUT queued_paused bigint, OUT queued_order bigint, OUT queued_rate bigint,
+	OUT queued_max_sessions bigint, OUT queued_reserve bigint, OUT queue_time interval,
+	OUT refused bigint, OUT refused_paused bigint, OUT refused_order bigint, OUT refused_rate bigint,
+	OUT refused_max_sessions bigint, OUT refused_reserve bigint, OUT refused_server bigint,
+	OUT would_queue bigint, OUT would_evict bigint, OUT would_refuse bigint, OUT reclaimed bigint,
 	OUT reclaimed_idle bigint, OUT reclaimed_idle_in_transaction bigint,
 	OUT reclaimed_lifetime bigint, OUT reclaimed_transaction_timeout bigint,
+	OUT reclaimed_surplus bigint, OUT reclaimed_paused bigint,
 	OUT reclaimed_requested bigint, OUT cancelled bigint, OUT would_reclaim bigint,
 	OUT declined bigint, OUT regrets bigint,
 	OUT gate_waits bigint, OUT gate_time interval, OUT gate_passes bigint,
@@ -364,7 +375,7 @@ CREATE VIEW governor.sessions AS
 COMMENT ON VIEW governor.sessions IS 'Every client session, its class, and the verdict on it';
 COMMENT ON COLUMN governor.sessions.class IS 'NULL for superusers and replication, which are exempt';
 COMMENT ON COLUMN governor.sessions.rule IS 'Position of the rule that matched; NULL: none';
-COMMENT ON COLUMN governor.sessions.waiting IS 'NULL: nothing waits in this version';
+COMMENT ON COLUMN governor.sessions.waiting IS 'admission: a login that waits for its place; NULL: it does not wait';
 COMMENT ON COLUMN governor.sessions.peer IS 'local (a unix socket) or unknown';
 COMMENT ON COLUMN governor.sessions.verdict IS 'keep, exempt, listening, advisory_lock, or the reason for which the session should end now';
 COMMENT ON COLUMN governor.sessions.stale_at IS 'When the session should end if it stays as it is; NULL: never';
@@ -381,12 +392,15 @@ COMMENT ON VIEW governor.admission IS 'How full each class is, and what is in fo
 COMMENT ON COLUMN governor.admission.mode IS 'In force: the weaker of governor.mode and the class''s own';
 COMMENT ON COLUMN governor.admission.pressure IS 'The larger of class sessions / max_sessions and server sessions / usable slots';
 COMMENT ON COLUMN governor.admission.idle_timeout IS 'In force under the present pressure';
-COMMENT ON COLUMN governor.admission.decision IS 'What a newcomer would meet; always admit in this version';
+COMMENT ON COLUMN governor.admission.decision IS 'What a newcomer would meet now: admit, evict, queue or refuse';
 
 CREATE VIEW governor.stat_classes AS
-	SELECT class, admitted, evicted, queued, queue_time, refused, reclaimed, reclaimed_idle,
+	SELECT class, admitted, evicted, queued, queued_paused, queued_order, queued_rate,
+		   queued_max_sessions, queued_reserve, queue_time, refused, refused_paused, refused_order,
+		   refused_rate, refused_max_sessions, refused_reserve, refused_server,
+		   would_queue, would_evict, would_refuse, reclaimed, reclaimed_idle,
 		   reclaimed_idle_in_transaction, reclaimed_lifetime, reclaimed_transaction_timeout,
-		   reclaimed_requested, cancelled, would_reclaim, declined, regrets, gate_waits, gate_time, gate_passes, stats_reset
+		   reclaimed_surplus, reclaimed_paused, reclaimed_requested, cancelled, would_reclaim, declined, regrets, gate_waits, gate_time, gate_passes, stats_reset
 	FROM governor.stat_classes();
 COMMENT ON VIEW governor.stat_classes IS 'What was decided in each class since stats_reset';
 COMMENT ON COLUMN governor.stat_classes.cancelled IS 'Statements that transaction_timeout told to stop; their sessions went on';

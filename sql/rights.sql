@@ -30,6 +30,7 @@ CREATE TEMP TABLE tried (number serial, object text, statement text);
 INSERT INTO tried (object, statement) VALUES
 	('classify(name,name,text,inet)', 'SELECT governor.classify(''regress_gov_plain'', NULL, NULL, NULL)'),
 	('reclaim(integer,text)', 'SELECT governor.reclaim(pg_backend_pid(), ''rights'')'),
+	('headroom(text)', 'SELECT governor.headroom(''function'')'),
 	('register(text,text,text,text,interval)', 'SELECT governor.register(''lambda'', ''checkout'')'),
 	('reload()', 'SELECT governor.reload()'),
 	('reset_stats()', 'SELECT governor.reset_stats()'),

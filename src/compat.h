@@ -43,12 +43,14 @@
 #include "libpq/libpq-be.h"
 #include "miscadmin.h"
 #include "postmaster/postmaster.h"
+#include "storage/latch.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
 #include "utils/backend_status.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
 #include "utils/palloc.h"
+#include "utils/resowner.h"
 #include "utils/syscache.h"
 #include "utils/wait_event.h"
 
@@ -99,6 +101,30 @@ gov_wait_event(uint32 *remembered, const char *name)
 		*remembered = PG_WAIT_EXTENSION;
 #endif
 	return *remembered;
+}
+
+/* Whether so many process slots for clients are free.  16 added how many there are. */
+static inline bool
+gov_have_free_slots(int n)
+{
+#if PG_VERSION_NUM >= 160000
+	int			nfree;
+
+	return HaveNFreeProcs(n, &nfree);
+#else
+	return HaveNFreeProcs(n);
+#endif
+}
+
+/* 17 gives a set of wait events to a resource owner; before, it lives in a memory context. */
+static inline WaitEventSet *
+gov_create_wait_event_set(int nevents)
+{
+#if PG_VERSION_NUM >= 170000
+	return CreateWaitEventSet(CurrentResourceOwner, nevents);
+#else
+	return CreateWaitEventSet(CurrentMemoryContext, nevents);
+#endif
 }
 
 /* Slots that only privileged roles may use.  16 renamed the setting and added a second kind. */

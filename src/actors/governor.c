@@ -39,6 +39,7 @@
 #include "state/ledger.h"
 #include "state/policy.h"
 #include "state/pulse.h"
+#include "state/queue.h"
 
 #include "access/genam.h"
 #include "access/table.h"
@@ -146,6 +147,9 @@ obey_reload(void)
 		return false;
 	ConfigReloadPending = false;
 	ProcessConfigFile(PGC_SIGHUP);
+
+	/* another mode concerns those who wait now */
+	gov_queue_set_limits(gov_policy_copy(), gov_settings_mode);
 	(void) gov_policy_request_load();
 	return true;
 }
@@ -284,6 +288,7 @@ reclassify_all(void)
 	GovPolicy  *policy = gov_policy_copy();
 
 	gov_registry_begin_generation(policy->generation);
+	gov_queue_set_limits(policy, gov_settings_mode);
 
 	StartTransactionCommand();
 	MemoryContextSwitchTo(round_context);
@@ -613,6 +618,10 @@ do_round(void)
 		next_sweep = last_sweep + SHORTEST_NAP;
 	MemoryContextSwitchTo(round_context);
 	move_renamed();
+
+	/* a newcomer waits for somebody to make room, and knows of nobody */
+	if (gov_queue_victims_wanted())
+		next_sweep = Min(next_sweep, last_sweep + SHORTEST_NAP);
 
 	if (now >= next_sweep)
 		look(now);

@@ -10,15 +10,17 @@
  *		exemption		superusers, replication			[exemption_of]
  *		class			by one generation of the policy	[gov_classify_without_catalog,
  *														 classify_with_catalog]
- *		slot			claimed and counted				[gov_registry_claim]
+ *		slot			claimed							[gov_registry_claim]
+ *		admission		at once, after a wait, or never	[gov_admission_pass]
  *		settings		of its class, for later			[gov_login_settings_take]
  *		victim			able to be asked to end			[gov_victim_prepare]
  *		work			watched from here on			[gov_work_watch]
  *
  * Owns: nothing.                         Runs in: backends, once each.
  *
- * Nothing here refuses a login.  An error in classification is logged, and
- * the session is let in as one of class `default`.
+ * Only gov_admission_pass() refuses a login, or has it wait.  An error in
+ * classification is logged, and the session is let in as one of class
+ * `default`.
  *
  * IDENTIFICATION
  *	  src/actors/login.c
@@ -26,7 +28,9 @@
  */
 #include "compat.h"
 
+#include "actors/admission.h"
 #include "actors/classify.h"
+#include "actors/eligible.h"
 #include "actors/login.h"
 #include "actors/login_settings.h"
 #include "actors/victim.h"
@@ -123,13 +127,17 @@ watch_roles(void)
 }
 
 /*
- * Gives the session its class and its slot.  The role is looked up without
+ * Gives the session its class, its slot and its place; returns how long it has
+ * waited for the latter.  The role is looked up without
  * any protection: core makes the same look-ups a moment later.
  */
-static void
+static GovTime
 register_session(Port *port)
 {
 	GovSessionFacts facts;
+	GovTime		waited = 0;
+	GovMode		mode = GOV_MODE_OFF;
+	bool		eligible = true;
 	GovExemption exemption;
 	GovClassification classification = {GOV_NO_CLASS, GOV_NO_RULE};
 	uint64_t	generation;
@@ -139,7 +147,7 @@ register_session(Port *port)
 
 	/* a role that does not exist gets no further; core says so */
 	if (!OidIsValid(facts.role_oid))
-		return;
+		return 0;
 
 	/* again if another policy comes into force meanwhile: one generation only */
 	exemption = exemption_of(&facts);
@@ -149,14 +157,24 @@ register_session(Port *port)
 		if (exemption == GOV_EXEMPT_NOT &&
 			!gov_classify_without_catalog(&facts, &generation, &may_become_stale, &classification))
 			classify_with_catalog(&facts, &generation, &may_become_stale, &classification);
-	} while (!gov_registry_claim(&facts, exemption, classification.class_id,
-								 classification.position, generation, gov_victim_on_exit));
+		/*
+		 * Whoever core will refuse must not wait for, take or free a place: it
+		 * is counted nowhere, unless core lets it in after all (gov_work_watch)
+		 */
+		if (exemption == GOV_EXEMPT_NOT)
+		{
+			mode = gov_admission_mode(classification.class_id);
+			eligible = mode == GOV_MODE_OFF || gov_eligible(&facts);
+		}
+	} while (!gov_registry_claim(&facts, exemption, classification.class_id, classification.position,
+								 generation, mode != GOV_MODE_OFF, gov_victim_on_exit));
 
+	if (mode != GOV_MODE_OFF && eligible)
+		waited = gov_admission_pass(port);
+	if (exemption == GOV_EXEMPT_NOT && eligible)
+		gov_ledger_count_admitted(gov_registry_mine()->class_id);
 	if (exemption == GOV_EXEMPT_NOT)
-	{
-		gov_ledger_count_admitted(classification.class_id);
-		gov_login_settings_take(classification.class_id);
-	}
+		gov_login_settings_take(gov_registry_mine()->class_id);
 	if (may_become_stale)
 		gov_pulse_wake_if_dormant();
 	if (exemption != GOV_EXEMPT_REPLICATION)
@@ -165,6 +183,7 @@ register_session(Port *port)
 		gov_work_watch(facts.application_name);
 		watch_roles();
 	}
+	return waited;
 }
 
 static void
@@ -172,6 +191,7 @@ login_hook(Port *port, int status)
 {
 	instr_time	start;
 	instr_time	end;
+	GovTime		waited;
 
 	if (previous_hook)
 		previous_hook(port, status);
@@ -179,10 +199,12 @@ login_hook(Port *port, int status)
 		return;
 
 	INSTR_TIME_SET_CURRENT(start);
-	register_session(port);
+	waited = register_session(port);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);
-	gov_ledger_count_login((uint64) (INSTR_TIME_GET_DOUBLE(end) * 1e9));
+
+	/* what it costs, without what it has waited */
+	gov_ledger_count_login((uint64) Max(INSTR_TIME_GET_DOUBLE(end) * 1e9 - (double) waited * 1000, 0));
 }
 
 void

@@ -54,7 +54,8 @@
 /* The columns that this version acts on; the order is that of read_class(). */
 #define CLASSES_QUERY \
 	"SELECT name, mode, max_sessions, keep_warm, reclaim_rate::pg_catalog.float8, " \
-	"idle_timeout, idle_timeout_floor, idle_in_transaction_timeout, max_lifetime, transaction_timeout, settings " \
+	"idle_timeout, idle_timeout_floor, idle_in_transaction_timeout, max_lifetime, transaction_timeout, " \
+	"reserved_sessions, queue_limit, queue_timeout, connect_rate, evict_after, paused, settings " \
 	"FROM governor.classes ORDER BY name"
 
 /* The order is that of read_rule(). */
@@ -158,6 +159,8 @@ static void
 read_class(int row, GovClass *class)
 {
 	char		mode[GOV_NAME_SIZE];
+	char		rates[GOV_WINDOW_TEXT_SIZE];
+	const char *problem;
 	bool		is_null;
 	Datum		rate;
 
@@ -173,7 +176,18 @@ read_class(int row, GovClass *class)
 	class->idle_in_transaction_timeout = duration_column(row, 8);
 	class->max_lifetime = duration_column(row, 9);
 	class->transaction_timeout = duration_column(row, 10);
-	settings_column(row, 11, class->settings, sizeof(class->settings));
+	class->reserved_sessions = int_column(row, 11, 0);
+	class->queue_limit = int_column(row, 12, 0);
+	class->queue_timeout = duration_column(row, 13);
+	if (text_column(row, 14, rates, sizeof(rates)) &&
+		(problem = gov_window_parse(rates, &class->connect_rate)) != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("connect_rate of class \"%s\" cannot be read", class->name),
+				 errdetail("\"%s\": %s.", rates, problem)));
+	class->evict_after = duration_column(row, 15);
+	class->paused = DatumGetBool(column(row, 16, &is_null));
+	settings_column(row, 17, class->settings, sizeof(class->settings));
 }
 
 static void
@@ -319,6 +333,16 @@ find_bad_setting(const GovClass *class, char *problem, size_t size)
 static void
 find_problem(const GovPolicy *policy, char *problem, size_t size)
 {
+	int			reserved = 0;
+	int			usable = MaxConnections - gov_reserved_slots();
+
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+		reserved += policy->classes[id].used ? policy->classes[id].reserved_sessions : 0;
+	if (reserved >= usable)
+	{
+		snprintf(problem, size, "classes reserve %d sessions, and the server has %d places", reserved, usable);
+		return;
+	}
 	for (int id = 0; id < GOV_MAX_CLASSES; id++)
 	{
 		if (policy->classes[id].used && find_bad_setting(&policy->classes[id], problem, size))

@@ -83,8 +83,23 @@ gov_reclaim_ask(int number, uint32_t generation, GovReason reason, uint64_t subj
 	return sequence;
 }
 
-static GovReclaimOutcome
-outcome_of(int number, uint32_t generation, uint64 request)
+bool
+gov_reclaim_take_back(int number, uint32_t generation, uint64_t request)
+{
+	GovSessionSlot *slot = gov_registry_slot(number);
+	uint64		sequence;
+	bool		taken_back = true;
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
+	if (slot->pid != 0 && slot->generation == generation &&
+		gov_request_sequence(pg_atomic_read_u64(&slot->request)) == request)
+		taken_back = withdraw(slot, &sequence);
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
+	return taken_back;
+}
+
+GovReclaimOutcome
+gov_reclaim_outcome(int number, uint32_t generation, uint64_t request)
 {
 	GovSessionSlot *slot = gov_registry_slot(number);
 	uint64		word;
@@ -125,7 +140,7 @@ gov_reclaim_await(int number, uint32_t generation, uint64_t request, GovTime pat
 
 	for (;;)
 	{
-		GovReclaimOutcome outcome = outcome_of(number, generation, request);
+		GovReclaimOutcome outcome = gov_reclaim_outcome(number, generation, request);
 		GovTime		now = gov_clock_now();
 
 		if (outcome != GOV_RECLAIM_PENDING || now >= give_up)

@@ -31,6 +31,7 @@
  *	  ASKED -> ACCEPTED					[answer in victim.c, in the signal handler]
  *	  ASKED -> DECLINED					[answer in victim.c, in the signal handler]
  *	  ASKED -> CANCELLED				[answer in victim.c, in the signal handler]
+ *	  ASKED -> NONE						[gov_reclaim_take_back, the asker]
  *	  any -> NONE						[release in registry.c, when the session is gone]
  *
  * IDENTIFICATION
@@ -95,6 +96,12 @@ gov_request_reason(uint64_t word)
  */
 extern uint64_t gov_reclaim_ask(int slot, uint32_t generation, GovReason reason, uint64_t subject,
 								const char *detail, Latch *asker);
+
+/* What has come of a request so far. */
+extern GovReclaimOutcome gov_reclaim_outcome(int slot, uint32_t generation, uint64_t request);
+
+/* Takes a request back; false if the session has accepted it: then it is on its way out. */
+extern bool gov_reclaim_take_back(int slot, uint32_t generation, uint64_t request);
 
 /*
  * Waits, at most for `patience`, until the session has declined this request

@@ -21,12 +21,14 @@
 #include "actors/reclaim.h"
 #include "actors/sweep.h"
 #include "clock.h"
+#include "core/pressure.h"
 #include "core/rate.h"
 #include "settings.h"
 #include "state/census.h"
 #include "state/ledger.h"
 #include "state/policy.h"
 #include "state/pulse.h"
+#include "state/queue.h"
 
 /* What was last done about the session in a slot, so that it is done once. */
 typedef struct SlotNote
@@ -162,7 +164,10 @@ observe(GovSweep *sweep, const GovCensusRow *row)
 	GovSession	session;
 	char		detail[GOV_EVENT_DETAIL_SIZE];
 
-	if (is_noted(note, row))
+	/* that a class is above its cap is news once, and not whenever somebody rests */
+	if (is_noted(note, row) ||
+		(row->verdict.reason == GOV_REASON_SURPLUS && note->reason == GOV_REASON_SURPLUS &&
+		 note->generation == row->generation))
 		return;
 	write_note(note, row, now);
 
@@ -191,6 +196,26 @@ next_deadline(const GovCensus *census)
 	return next;
 }
 
+/* Says whom newcomers may evict, in classes where that could come to pass. */
+static void
+publish_victims(GovSweep *sweep)
+{
+	GovCensus  *census = sweep->census;
+
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	{
+		const GovClass *class = &census->policy->classes[id];
+		GovVictim	victims[GOV_MAX_VICTIMS];
+
+		if (!class->used || class->evict_after == GOV_NEVER ||
+			census->classes[id].mode == GOV_MODE_OFF ||
+			(census->classes[id].waiting == 0 &&
+			 census->classes[id].pressure < GOV_PRESSURE_LOW))
+			continue;
+		gov_queue_publish_victims(id, victims, gov_census_victims(census, id, victims, GOV_MAX_VICTIMS));
+	}
+}
+
 static void
 repair(void)
 {
@@ -216,11 +241,13 @@ gov_sweep_run(GovSweep *sweep, uint64_t classified_by)
 	if (census->counters_wrong)
 		repair();
 
-	result.anything_governed = census->governed > 0;
+	result.anything_governed = census->governed > 0 || gov_queue_is_used();
 	result.next_deadline = next_deadline(census);
 
 	/* thresholds of one policy must not meet classes of another */
 	nstale = census->policy->generation == classified_by ? find_stale(sweep) : 0;
+	if (census->policy->generation == classified_by)
+		publish_victims(sweep);
 	for (int i = 0; i < nstale; i++)
 	{
 		const GovCensusRow *row = sweep->stale[i].row;
@@ -241,6 +268,8 @@ gov_sweep_has_work(GovSweep *sweep)
 	GovPolicy  *policy = sweep->census->policy;
 	GovSessionCounts counts;
 
+	if (gov_queue_is_used())
+		return true;
 	if (policy->generation != gov_policy_generation())
 		gov_policy_copy_into(policy);
 	gov_registry_counts(&counts);

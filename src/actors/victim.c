@@ -422,6 +422,7 @@ gov_victim_on_exit(GovSessionSlot *slot)
 	reason = gov_request_reason(accepted);
 	describe(slot, detail, sizeof(detail));
 	if (gov_registry_read(slot - gov_registry_slot(0), &session))
-		gov_ledger_note(GOV_EVENT_RECLAIMED, &session, reason, detail);
+		gov_ledger_note(reason == GOV_REASON_EVICTED ? GOV_EVENT_EVICTED : GOV_EVENT_RECLAIMED,
+						&session, reason, detail);
 	gov_ledger_count_reclaimed(slot->class_id, reason);
 }

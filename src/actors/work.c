@@ -29,6 +29,7 @@
 #include "actors/victim.h"
 #include "actors/work.h"
 #include "clock.h"
+#include "state/queue.h"
 #include "state/registry.h"
 
 #include "access/xact.h"
@@ -157,6 +158,10 @@ on_savepoint(SubXactEvent event, SubTransactionId mine, SubTransactionId parent,
 static void
 on_commit(void)
 {
+	/* core has let in one whom we had given up */
+	if (gov_registry_mine()->waits)
+		gov_queue_let_in();
+
 	if (nsaid > 0)
 		gov_registry_set_trait(GOV_TRAIT_LISTENS, said[nsaid - 1].listens);
 	nsaid = 0;

@@ -69,12 +69,45 @@ is_list(const char *text, size_t size)
 	return text < end;
 }
 
+/* As window.c needs them; those that are not there are zero, as policies are compared as bytes. */
+static bool
+is_limits(const GovLimits *limits)
+{
+	if (limits->n < 0 || limits->n > GOV_WINDOW_LIMITS)
+		return false;
+	for (int i = 0; i < GOV_WINDOW_LIMITS; i++)
+	{
+		const GovLimit *limit = &limits->limits[i];
+		bool		good = limit->count >= 1 && limit->count <= 1000000 &&
+			limit->period >= GOV_MSEC && limit->period <= INT64_C(99999) * 3600 * GOV_SECOND;
+		bool		none = limit->count == 0 && limit->period == 0;
+
+		if (i < limits->n ? !good : !none)
+			return false;
+	}
+	return true;
+}
+
+/* As a byte: see is_used(). */
+static bool
+is_bool(const bool *value)
+{
+	unsigned char byte;
+
+	memcpy(&byte, value, 1);
+	return byte <= 1;
+}
+
 static bool
 is_class(const GovClass *class)
 {
 	return is_name(class->name, sizeof(class->name)) &&
 		is_mode(class) &&
 		class->max_sessions >= 0 && class->max_sessions <= MOST_SESSIONS &&
+		class->reserved_sessions >= 0 && class->reserved_sessions <= MOST_SESSIONS &&
+		class->queue_limit >= 0 && class->queue_limit <= MOST_SESSIONS &&
+		class->queue_timeout >= 0 && class->evict_after >= 0 &&
+		is_limits(&class->connect_rate) && is_bool(&class->paused) &&
 		class->keep_warm >= 0 && class->keep_warm <= MOST_SESSIONS &&
 		isfinite(class->reclaim_rate) &&
 		class->reclaim_rate >= 0 && class->reclaim_rate <= LARGEST_RATE &&

@@ -15,6 +15,7 @@
 #define GOV_POLICY_DATA_H
 
 #include "core/core.h"
+#include "core/window.h"
 
 #define GOV_MAX_CLASSES		64
 #define GOV_MAX_RULES		256
@@ -42,7 +43,13 @@ typedef struct GovClass
 	char		name[GOV_NAME_SIZE];
 	GovMode		mode;			/* GOV_MODE_ENFORCE where the table has NULL */
 	int32_t		max_sessions;	/* 0: no cap */
+	int32_t		reserved_sessions;
+	int32_t		queue_limit;
 	int32_t		keep_warm;
+	bool		paused;
+	GovTime		queue_timeout;
+	GovTime		evict_after;	/* GOV_NEVER: nobody is evicted */
+	GovLimits	connect_rate;
 	double		reclaim_rate;	/* ends per second; 0: no limit */
 	GovTime		idle_timeout;
 	GovTime		idle_timeout_floor; /* GOV_NEVER: no scaling */

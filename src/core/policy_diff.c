@@ -186,6 +186,53 @@ settings_of(const void *row, char *into)
 }
 
 static void
+reserved_sessions_of(const void *row, char *into)
+{
+	write_number(into, ((const GovClass *) row)->reserved_sessions, true);
+}
+
+static void
+queue_limit_of(const void *row, char *into)
+{
+	write_number(into, ((const GovClass *) row)->queue_limit, true);
+}
+
+static void
+queue_timeout_of(const void *row, char *into)
+{
+	write_duration(into, ((const GovClass *) row)->queue_timeout);
+}
+
+static void
+evict_after_of(const void *row, char *into)
+{
+	write_duration(into, ((const GovClass *) row)->evict_after);
+}
+
+static void
+paused_of(const void *row, char *into)
+{
+	strcpy(into, ((const GovClass *) row)->paused ? "true" : "false");
+}
+
+static void
+connect_rate_of(const void *row, char *into)
+{
+	const GovLimits *limits = &((const GovClass *) row)->connect_rate;
+	size_t		used = 0;
+
+	write_number(into, 0, false);
+	for (int i = 0; i < limits->n && used < VALUE_SIZE; i++)
+	{
+		char		period[VALUE_SIZE];
+
+		write_duration(period, limits->limits[i].period);
+		used += snprintf(into + used, VALUE_SIZE - used, "%s%" PRId64 " in %.40s",
+						 i > 0 ? ", " : "", limits->limits[i].count, period);
+	}
+}
+
+static void
 max_lifetime_of(const void *row, char *into)
 {
 	write_duration(into, ((const GovClass *) row)->max_lifetime);
@@ -194,6 +241,12 @@ max_lifetime_of(const void *row, char *into)
 static const Column class_columns[] = {
 	{"mode", mode_of},
 	{"max_sessions", max_sessions_of},
+	{"reserved_sessions", reserved_sessions_of},
+	{"queue_limit", queue_limit_of},
+	{"queue_timeout", queue_timeout_of},
+	{"connect_rate", connect_rate_of},
+	{"evict_after", evict_after_of},
+	{"paused", paused_of},
 	{"keep_warm", keep_warm_of},
 	{"reclaim_rate", reclaim_rate_of},
 	{"idle_timeout", idle_timeout_of},
@@ -396,6 +449,9 @@ put_classes(Writer *writer, const GovPolicy *before, const GovPolicy *after)
 {
 	GovClass	empty = {
 		.mode = GOV_MODE_ENFORCE,
+		.queue_limit = 1000,
+		.queue_timeout = 5 * GOV_SECOND,
+		.evict_after = GOV_NEVER,
 		.idle_timeout = GOV_NEVER,
 		.idle_timeout_floor = GOV_NEVER,
 		.idle_in_transaction_timeout = GOV_NEVER,

@@ -41,6 +41,18 @@ gov_pace_ready_at(const GovPace *pace, double per_second)
 	return pace->next - TOLERANCE;
 }
 
+void
+gov_pace_ease(GovPace *pace, double per_second, GovTime now)
+{
+	GovTime		latest;
+
+	if (per_second <= 0)
+		return;
+	latest = now + pause_between(per_second) + TOLERANCE;
+	if (pace->next > latest)
+		pace->next = latest;
+}
+
 bool
 gov_pace_take(GovPace *pace, double per_second, GovTime now)
 {
@@ -49,11 +61,8 @@ gov_pace_take(GovPace *pace, double per_second, GovTime now)
 	if (per_second <= 0)
 		return true;
 
-	/* a rate that was raised, or a clock set back, must not block for long */
 	pause = pause_between(per_second);
-	if (pace->next > now + pause + TOLERANCE)
-		pace->next = now + pause + TOLERANCE;
-
+	gov_pace_ease(pace, per_second, now);
 	if (now < gov_pace_ready_at(pace, per_second))
 		return false;
 	pace->next = (pace->next > now ? pace->next : now) + pause;

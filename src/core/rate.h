@@ -27,6 +27,13 @@ typedef struct GovPace
 /* Takes one place if there is one now.  A rate of 0 or less grants all. */
 extern bool gov_pace_take(GovPace *pace, double per_second, GovTime now);
 
+/*
+ * After it, the next place is at most one pause away: a rate that was raised,
+ * or a clock set back, must not block for long.  gov_pace_take() does this;
+ * whoever asks gov_pace_ready_at() instead of taking calls it before.
+ */
+extern void gov_pace_ease(GovPace *pace, double per_second, GovTime now);
+
 /* When the next place can be taken; `now` or earlier if at once. */
 extern GovTime gov_pace_ready_at(const GovPace *pace, double per_second);
 

@@ -23,6 +23,9 @@ typedef enum GovReason
 	GOV_REASON_IDLE_IN_TRANSACTION, /* idle_in_transaction_timeout */
 	GOV_REASON_LIFETIME,		/* older than max_lifetime, and at rest */
 	GOV_REASON_TRANSACTION_TIMEOUT, /* its transaction is older than transaction_timeout */
+	GOV_REASON_EVICTED,			/* a newcomer got its place */
+	GOV_REASON_SURPLUS,			/* its class has more sessions than its cap */
+	GOV_REASON_PAUSED,			/* its class is paused */
 	GOV_REASON_REQUESTED,		/* governor.reclaim() */
 } GovReason;
 

@@ -51,7 +51,7 @@ gov_staleness_lasted(const GovActivity *activity, GovReason reason, GovTime now)
 
 GovVerdict
 gov_staleness_judge(const GovActivity *activity, const GovClass *limits,
-					GovTime idle_timeout, bool kept_warm)
+					GovTime idle_timeout, bool kept_warm, bool surplus)
 {
 	GovVerdict	verdict = {GOV_REASON_NONE, GOV_NEVER};
 
@@ -60,6 +60,10 @@ gov_staleness_judge(const GovActivity *activity, const GovClass *limits,
 		case GOV_ACTIVITY_IDLE:
 			if (activity->keep != GOV_KEEP_NOT)
 				break;
+			if (limits->paused)
+				consider(&verdict, GOV_REASON_PAUSED, activity->state_since);
+			if (surplus)
+				consider(&verdict, GOV_REASON_SURPLUS, activity->state_since);
 			if (!kept_warm)
 				consider(&verdict, GOV_REASON_IDLE,
 						 gov_time_after(activity->state_since, idle_timeout));

@@ -57,7 +57,7 @@ extern GovTime gov_staleness_lasted(const GovActivity *activity, GovReason reaso
  * Judges one session by the thresholds of its class.  idle_timeout is the one
  * in force under the present pressure (gov_pressure_scale).  kept_warm: the
  * session is one of those that idle_timeout leaves alone (keep_warm); its
- * lifetime still ends.
+ * lifetime still ends.  surplus: it is one too many in its class.
  *
  * The verdict depends only on the activity, so it holds until the session
  * moves: callers may sleep until the smallest stale_at.  A timeout is over
@@ -67,7 +67,7 @@ extern GovTime gov_staleness_lasted(const GovActivity *activity, GovReason reaso
  * transaction_timeout.  activity->keep stops all reasons but the last.
  */
 extern GovVerdict gov_staleness_judge(const GovActivity *activity, const GovClass *limits,
-									  GovTime idle_timeout, bool kept_warm);
+									  GovTime idle_timeout, bool kept_warm, bool surplus);
 
 static inline bool
 gov_verdict_is_stale(GovVerdict verdict, GovTime now)

@@ -230,6 +230,8 @@ read_slots(GovCensus *census)
 		row->rule = slot->rule;
 		row->activity = gov_census_read_activity(slot);
 		row->traits = pg_atomic_read_u32(&slot->traits);
+		row->waits = slot->waits;
+		row->was_asked = pg_atomic_read_u64(&slot->request_subject) == (uint64) row->activity.state_since;
 		census->nrows++;
 
 		gov_registry_tally(slot, &counts);
@@ -249,6 +251,36 @@ more_recent_first(const void *a, const void *b)
 	return left > right ? -1 : left < right;
 }
 
+/*
+ * Whoever was asked in this rest and is here still would be asked in vain again
+ * and again, at the head of every list, if it were not put last.
+ */
+static int
+last_choice_first(const void *a, const void *b)
+{
+	bool		left = (*(GovCensusRow *const *) a)->was_asked;
+	bool		right = (*(GovCensusRow *const *) b)->was_asked;
+
+	return left != right ? (left ? -1 : 1) : more_recent_first(a, b);
+}
+
+/* Puts the idle sessions of a class into census->some, those used last first; returns how many. */
+static int
+idle_of(GovCensus *census, int class_id)
+{
+	int			idle = 0;
+
+	for (int i = 0; i < census->nrows; i++)
+	{
+		GovCensusRow *row = &census->rows[i];
+
+		if (row->class_id == class_id && row->activity.state == GOV_ACTIVITY_IDLE)
+			census->some[idle++] = row;
+	}
+	qsort(census->some, idle, sizeof(GovCensusRow *), more_recent_first);
+	return idle;
+}
+
 /* Of each class with keep_warm, marks those idle sessions that were used last. */
 static void
 mark_kept_warm(GovCensus *census)
@@ -256,20 +288,40 @@ mark_kept_warm(GovCensus *census)
 	for (int id = 0; id < GOV_MAX_CLASSES; id++)
 	{
 		const GovClass *class = &census->policy->classes[id];
-		int			idle = 0;
+		int			idle;
 
 		if (!class->used || class->keep_warm == 0 || census->classes[id].idle == 0)
 			continue;
-		for (int i = 0; i < census->nrows; i++)
-		{
-			GovCensusRow *row = &census->rows[i];
-
-			if (row->class_id == id && row->activity.state == GOV_ACTIVITY_IDLE)
-				census->some[idle++] = row;
-		}
-		qsort(census->some, idle, sizeof(GovCensusRow *), more_recent_first);
+		idle = idle_of(census, id);
 		for (int i = 0; i < idle && i < class->keep_warm; i++)
 			census->some[i]->kept_warm = true;
+	}
+}
+
+/*
+ * A class may have more sessions than its cap, after the cap was lowered or
+ * sessions moved into it.  Marks as many as are too many of those at rest, the
+ * longest first; whoever works is let be until he rests.
+ */
+static void
+mark_surplus(GovCensus *census)
+{
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	{
+		const GovClass *class = &census->policy->classes[id];
+		int			too_many = census->classes[id].sessions - class->max_sessions;
+		int			idle;
+
+		if (!class->used || class->max_sessions == 0 || too_many <= 0 || census->classes[id].idle == 0)
+			continue;
+		idle = idle_of(census, id);
+		for (int i = idle - 1; i >= 0 && too_many > 0; i--)
+		{
+			if (census->some[i]->activity.keep != GOV_KEEP_NOT)
+				continue;
+			census->some[i]->surplus = true;
+			too_many--;
+		}
 	}
 }
 
@@ -283,7 +335,7 @@ judge(const GovCensus *census, GovCensusRow *row)
 	if (class != NULL && gov_policy_class_is_governed(class))
 		row->verdict = gov_staleness_judge(&row->activity, class,
 										   census->classes[row->class_id].idle_timeout,
-										   row->kept_warm);
+										   row->kept_warm, row->surplus);
 }
 
 /*
@@ -328,6 +380,36 @@ find_advisory_locks(GovCensus *census, bool whole)
 	}
 }
 
+int
+gov_census_victims(GovCensus *census, int class_id, GovVictim *victims, int limit)
+{
+	int			idle = idle_of(census, class_id);
+	int			looked_at = 0;
+	int			found = 0;
+
+	/* longest at rest first: from the end */
+	qsort(census->some, idle, sizeof(GovCensusRow *), last_choice_first);
+	for (int i = idle - 1; i >= 0 && looked_at < 2 * limit; i--)
+	{
+		if (census->some[i]->activity.keep == GOV_KEEP_NOT)
+			census->slots[looked_at++] = census->some[i]->slot;
+	}
+	gov_locks_find_advisory(census->slots, looked_at, census->holds);
+
+	looked_at = 0;
+	for (int i = idle - 1; i >= 0 && found < limit && looked_at < 2 * limit; i--)
+	{
+		const GovCensusRow *row = census->some[i];
+
+		if (row->activity.keep != GOV_KEEP_NOT || census->holds[looked_at++])
+			continue;
+		victims[found].slot = row->slot;
+		victims[found].generation = row->generation;
+		victims[found++].rests_since = row->activity.state_since;
+	}
+	return found;
+}
+
 void
 gov_census_take(GovCensus *census, bool whole)
 {
@@ -346,10 +428,15 @@ gov_census_take(GovCensus *census, bool whole)
 		GovCensusRow *row = &census->rows[i];
 		GovClassCensus *class;
 
-		row->kept_warm = false;
+		row->kept_warm = row->surplus = false;
 		if (row->class_id == GOV_NO_CLASS)
 			continue;
 		class = &census->classes[row->class_id];
+		if (row->waits)
+		{
+			class->waiting++;
+			continue;
+		}
 		class->sessions++;
 		if (row->activity.state == GOV_ACTIVITY_IDLE)
 			class->idle++;
@@ -374,6 +461,7 @@ gov_census_take(GovCensus *census, bool whole)
 	}
 
 	mark_kept_warm(census);
+	mark_surplus(census);
 
 	census->governed = 0;
 	for (int i = 0; i < census->nrows; i++)

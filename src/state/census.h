@@ -15,6 +15,7 @@
 
 #include "core/policy_data.h"
 #include "core/staleness.h"
+#include "state/queue.h"
 #include "state/registry.h"
 
 typedef struct GovCensusRow
@@ -26,6 +27,9 @@ typedef struct GovCensusRow
 	int			class_id;		/* GOV_NO_CLASS if exempt */
 	int			rule;
 	bool		kept_warm;
+	bool		surplus;		/* one too many in its class */
+	bool		waits;			/* to be admitted */
+	bool		was_asked;		/* to end this rest, and is still here */
 	uint32		traits;			/* GovTrait bits */
 	GovActivity activity;
 	GovVerdict	verdict;		/* GOV_REASON_NONE where the mode in force is off */
@@ -38,6 +42,7 @@ typedef struct GovClassCensus
 	int			active;
 	int			idle;
 	int			idle_in_transaction;
+	int			waiting;		/* logins; not among the sessions */
 	double		pressure;
 	GovTime		idle_timeout;	/* in force under this pressure */
 } GovClassCensus;
@@ -68,6 +73,13 @@ extern GovCensus *gov_census_create(void);
  * `whole`, for all.
  */
 extern void gov_census_take(GovCensus *census, bool whole);
+
+/*
+ * The sessions of a class that may be ended for a newcomer, those that have
+ * rested longest first, but those that were asked already last; at most so
+ * many, returns how many.  Looks up advisory locks.
+ */
+extern int	gov_census_victims(GovCensus *census, int class_id, GovVictim *victims, int limit);
 
 /*
  * What the backend in a slot reports now.  Takes no lock: the caller holds the

@@ -29,6 +29,10 @@
 typedef struct ClassCounters
 {
 	pg_atomic_uint64 admitted;
+	pg_atomic_uint64 queued[GOV_CAUSE_COUNT];
+	pg_atomic_uint64 refused[GOV_CAUSE_COUNT];
+	pg_atomic_uint64 queue_microseconds;
+	pg_atomic_uint64 would[GOV_DECISION_REFUSE + 1];
 	pg_atomic_uint64 reclaimed[GOV_REASON_COUNT];
 	pg_atomic_uint64 cancelled;
 	pg_atomic_uint64 would_reclaim;
@@ -51,6 +55,12 @@ static GovLedger *ledger = NULL;
 
 static const char *const kind_names[] =
 {
+	[GOV_EVENT_ADMITTED_AFTER_WAIT] = "admitted_after_wait",
+	[GOV_EVENT_REFUSED] = "refused",
+	[GOV_EVENT_EVICTED] = "evicted",
+	[GOV_EVENT_WOULD_QUEUE] = "would_queue",
+	[GOV_EVENT_WOULD_EVICT] = "would_evict",
+	[GOV_EVENT_WOULD_REFUSE] = "would_refuse",
 	[GOV_EVENT_RECLAIMED] = "reclaimed",
 	[GOV_EVENT_CANCELLED] = "cancelled",
 	[GOV_EVENT_WOULD_RECLAIM] = "would_reclaim",
@@ -78,6 +88,14 @@ gov_ledger_shmem_attach(void *memory, bool is_new)
 		ClassCounters *counters = &ledger->classes[id];
 
 		pg_atomic_init_u64(&counters->admitted, 0);
+		for (int cause = 0; cause < GOV_CAUSE_COUNT; cause++)
+		{
+			pg_atomic_init_u64(&counters->queued[cause], 0);
+			pg_atomic_init_u64(&counters->refused[cause], 0);
+		}
+		pg_atomic_init_u64(&counters->queue_microseconds, 0);
+		for (int decision = 0; decision <= GOV_DECISION_REFUSE; decision++)
+			pg_atomic_init_u64(&counters->would[decision], 0);
 		for (int reason = 0; reason < GOV_REASON_COUNT; reason++)
 			pg_atomic_init_u64(&counters->reclaimed[reason], 0);
 		pg_atomic_init_u64(&counters->cancelled, 0);
@@ -107,6 +125,30 @@ void
 gov_ledger_count_admitted(int class_id)
 {
 	add(class_id, offsetof(ClassCounters, admitted), 1);
+}
+
+void
+gov_ledger_count_queued(int class_id, GovCause cause)
+{
+	add(class_id, offsetof(ClassCounters, queued) + cause * sizeof(pg_atomic_uint64), 1);
+}
+
+void
+gov_ledger_count_waited(int class_id, GovTime waited)
+{
+	add(class_id, offsetof(ClassCounters, queue_microseconds), (uint64) waited);
+}
+
+void
+gov_ledger_count_refused(int class_id, GovCause cause)
+{
+	add(class_id, offsetof(ClassCounters, refused) + cause * sizeof(pg_atomic_uint64), 1);
+}
+
+void
+gov_ledger_count_would(int class_id, GovDecision decision)
+{
+	add(class_id, offsetof(ClassCounters, would) + decision * sizeof(pg_atomic_uint64), 1);
 }
 
 void
@@ -152,6 +194,14 @@ gov_ledger_class_stats(int class_id, GovClassStats *stats)
 	ClassCounters *counters = &ledger->classes[class_id];
 
 	stats->admitted = pg_atomic_read_u64(&counters->admitted);
+	for (int cause = 0; cause < GOV_CAUSE_COUNT; cause++)
+	{
+		stats->queued[cause] = pg_atomic_read_u64(&counters->queued[cause]);
+		stats->refused[cause] = pg_atomic_read_u64(&counters->refused[cause]);
+	}
+	stats->queue_microseconds = pg_atomic_read_u64(&counters->queue_microseconds);
+	for (int decision = 0; decision <= GOV_DECISION_REFUSE; decision++)
+		stats->would[decision] = pg_atomic_read_u64(&counters->would[decision]);
 	for (int reason = 0; reason < GOV_REASON_COUNT; reason++)
 		stats->reclaimed[reason] = pg_atomic_read_u64(&counters->reclaimed[reason]);
 	stats->cancelled = pg_atomic_read_u64(&counters->cancelled);
@@ -178,6 +228,14 @@ gov_ledger_reset_class(int class_id)
 	ClassCounters *counters = &ledger->classes[class_id];
 
 	pg_atomic_write_u64(&counters->admitted, 0);
+	for (int cause = 0; cause < GOV_CAUSE_COUNT; cause++)
+	{
+		pg_atomic_write_u64(&counters->queued[cause], 0);
+		pg_atomic_write_u64(&counters->refused[cause], 0);
+	}
+	pg_atomic_write_u64(&counters->queue_microseconds, 0);
+	for (int decision = 0; decision <= GOV_DECISION_REFUSE; decision++)
+		pg_atomic_write_u64(&counters->would[decision], 0);
 	for (int reason = 0; reason < GOV_REASON_COUNT; reason++)
 		pg_atomic_write_u64(&counters->reclaimed[reason], 0);
 	pg_atomic_write_u64(&counters->cancelled, 0);
@@ -204,8 +262,23 @@ append(const GovEvent *event)
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_EVENTS));
 }
 
-void
-gov_ledger_note(GovEventKind kind, const GovSession *session, GovReason reason, const char *detail)
+/* Whether the server log wants a line about it too. */
+static bool
+is_logged(GovEventKind kind)
+{
+	switch (gov_settings_log_decisions)
+	{
+		case GOV_LOG_DECISIONS_ALL:
+			return true;
+		case GOV_LOG_DECISIONS_REFUSALS:
+			return kind == GOV_EVENT_REFUSED || kind == GOV_EVENT_WOULD_REFUSE;
+		default:
+			return false;
+	}
+}
+
+static void
+note(GovEventKind kind, const GovSession *session, GovReason reason, GovCause cause, const char *detail)
 {
 	GovEvent	event;
 
@@ -213,6 +286,7 @@ gov_ledger_note(GovEventKind kind, const GovSession *session, GovReason reason, 
 	event.at = gov_clock_now();
 	event.kind = kind;
 	event.reason = reason;
+	event.cause = cause;
 	strlcpy(event.detail, detail, sizeof(event.detail));
 	if (session)
 	{
@@ -228,21 +302,38 @@ gov_ledger_note(GovEventKind kind, const GovSession *session, GovReason reason, 
 
 	append(&event);
 
-	if (gov_settings_log_decisions == GOV_LOG_DECISIONS_ALL)
-	{
-		if (session)
-			ereport(LOG,
-					(errmsg("pg_governor: %s session %d of class \"%s\"",
-							kind_names[kind], event.pid, event.class_name),
-					 errdetail("Reason: %s.  User \"%s\", database \"%s\", application_name \"%s\".  %s",
-							   gov_reason_name(reason), event.role, event.database,
-							   event.application_name, event.detail),
-					 errhidestmt(true)));
-		else
-			ereport(LOG,
-					(errmsg("pg_governor: %s: %s", kind_names[kind], event.detail),
-					 errhidestmt(true)));
-	}
+	if (!is_logged(kind))
+		return;
+	if (session)
+		ereport(LOG,
+				(errmsg("pg_governor: %s session %d of class \"%s\"",
+						kind_names[kind], event.pid, event.class_name),
+				 errdetail("Reason: %s.  User \"%s\", database \"%s\", application_name \"%s\".  %s",
+						   gov_event_reason(&event), event.role, event.database,
+						   event.application_name, event.detail),
+				 errhidestmt(true)));
+	else
+		ereport(LOG,
+				(errmsg("pg_governor: %s: %s", kind_names[kind], event.detail),
+				 errhidestmt(true)));
+}
+
+void
+gov_ledger_note(GovEventKind kind, const GovSession *session, GovReason reason, const char *detail)
+{
+	note(kind, session, reason, GOV_CAUSE_NONE, detail);
+}
+
+void
+gov_ledger_note_admission(GovEventKind kind, const GovSession *session, GovCause cause, const char *detail)
+{
+	note(kind, session, GOV_REASON_NONE, cause, detail);
+}
+
+const char *
+gov_event_reason(const GovEvent *event)
+{
+	return event->reason != GOV_REASON_NONE ? gov_reason_name(event->reason) : gov_cause_name(event->cause);
 }
 
 void

@@ -10,6 +10,7 @@
 #ifndef GOV_LEDGER_H
 #define GOV_LEDGER_H
 
+#include "core/admit.h"
 #include "core/reason.h"
 #include "state/registry.h"
 
@@ -17,6 +18,12 @@
 
 typedef enum GovEventKind
 {
+	GOV_EVENT_ADMITTED_AFTER_WAIT,	/* a login got its place, after it had waited */
+	GOV_EVENT_REFUSED,			/* a login was refused */
+	GOV_EVENT_EVICTED,			/* a session was ended to make room */
+	GOV_EVENT_WOULD_QUEUE,		/* a login would have waited, in observe */
+	GOV_EVENT_WOULD_EVICT,		/* would have had a session ended */
+	GOV_EVENT_WOULD_REFUSE,		/* would have been refused */
 	GOV_EVENT_RECLAIMED,		/* a session was ended */
 	GOV_EVENT_CANCELLED,		/* a statement was told to stop */
 	GOV_EVENT_WOULD_RECLAIM,	/* a session would have been ended, in observe */
@@ -30,6 +37,7 @@ typedef struct GovEvent
 	GovTime		at;
 	GovEventKind kind;
 	GovReason	reason;			/* GOV_REASON_NONE: none */
+	GovCause	cause;			/* of an event about a login; GOV_CAUSE_NONE: it is about none */
 	int			pid;
 	Oid			role_oid;
 	GovAddress	client_addr;
@@ -44,6 +52,10 @@ typedef struct GovEvent
 typedef struct GovClassStats
 {
 	uint64		admitted;
+	uint64		queued[GOV_CAUSE_COUNT];
+	uint64		refused[GOV_CAUSE_COUNT];
+	uint64		queue_microseconds; /* of those that were admitted */
+	uint64		would[GOV_DECISION_REFUSE + 1]; /* by GovDecision, in observe */
 	uint64		reclaimed[GOV_REASON_COUNT];
 	uint64		cancelled;		/* statements, by transaction_timeout */
 	uint64		would_reclaim;
@@ -63,8 +75,15 @@ extern void gov_ledger_shmem_attach(void *memory, bool is_new);
 /* The word for a kind, as governor.events shows it. */
 extern const char *gov_event_kind_name(GovEventKind kind);
 
+/* Why it happened, as governor.events shows it: a reason, or the cause of a decision about a login; '' if neither. */
+extern const char *gov_event_reason(const GovEvent *event);
+
 /* Counters are atomics: no lock, safe in any process; declined also in signal handlers. */
 extern void gov_ledger_count_admitted(int class_id);
+extern void gov_ledger_count_queued(int class_id, GovCause cause);
+extern void gov_ledger_count_waited(int class_id, GovTime waited);
+extern void gov_ledger_count_refused(int class_id, GovCause cause);
+extern void gov_ledger_count_would(int class_id, GovDecision decision);
 extern void gov_ledger_count_reclaimed(int class_id, GovReason reason);
 extern void gov_ledger_count_cancelled(int class_id);
 extern void gov_ledger_count_would_reclaim(int class_id);
@@ -87,6 +106,10 @@ extern void gov_ledger_reset(void);
  */
 extern void gov_ledger_note(GovEventKind kind, const GovSession *session, GovReason reason,
 							const char *detail);
+
+/* The same for an event about a login that was not simply admitted. */
+extern void gov_ledger_note_admission(GovEventKind kind, const GovSession *session, GovCause cause,
+									  const char *detail);
 
 /*
  * Notes that a policy came into force, and by whose edit ('': not known).  It

@@ -204,6 +204,7 @@ gov_policy_make_empty(GovPolicy *policy)
 	class->used = true;
 	strlcpy(class->name, GOV_DEFAULT_CLASS_NAME, sizeof(class->name));
 	class->mode = GOV_MODE_OFF;
+	class->evict_after = GOV_NEVER;
 	class->idle_timeout = GOV_NEVER;
 	class->idle_timeout_floor = GOV_NEVER;
 	class->idle_in_transaction_timeout = GOV_NEVER;
@@ -240,6 +241,7 @@ can_make_stale(const GovClass *class)
 		(class->idle_timeout != GOV_NEVER ||
 		 class->idle_in_transaction_timeout != GOV_NEVER ||
 		 class->transaction_timeout != GOV_NEVER ||
+		 class->max_sessions > 0 || class->paused ||
 		 class->max_lifetime != GOV_NEVER);
 }
 

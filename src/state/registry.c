@@ -24,6 +24,7 @@
  */
 #include "compat.h"
 
+#include "state/queue.h"
 #include "state/registry.h"
 #include "state/shmem.h"
 
@@ -134,6 +135,8 @@ gov_registry_detail(int slot)
 static void
 count(const GovSessionSlot *slot, GovSessionCounts *counts, int by)
 {
+	if (slot->waits)
+		return;
 	if (slot->exemption != GOV_EXEMPT_REPLICATION)
 		counts->clients += by;
 	if (slot->class_id != GOV_NO_CLASS)
@@ -166,7 +169,12 @@ release(int code, Datum arg)
 
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
 	count(slot, &registry->counts, -1);
+	if (slot->waits)
+		gov_queue_forget(slot - slots, slot->class_id);
+	else
+		gov_queue_place_is_free(slot->class_id);
 	slot->pid = 0;
+	slot->waits = false;
 	slot->class_id = GOV_NO_CLASS;
 	slot->activity = NULL;
 	slot->has_new_name = false;
@@ -179,7 +187,7 @@ release(int code, Datum arg)
 
 bool
 gov_registry_claim(const GovSessionFacts *facts, GovExemption exemption, int class_id, int rule,
-				   uint64_t generation, void (*on_exit) (GovSessionSlot *slot))
+				   uint64_t generation, bool waits, void (*on_exit) (GovSessionSlot *slot))
 {
 	static bool registered = false;
 	int			number = gov_my_proc_number();
@@ -205,6 +213,7 @@ gov_registry_claim(const GovSessionFacts *facts, GovExemption exemption, int cla
 		slot->exemption = exemption;
 		slot->class_id = class_id;
 		slot->rule = rule;
+		slot->waits = waits;
 		slot->has_moved = false;
 		slot->has_new_name = false;
 		slot->activity = MyBEEntry;
@@ -232,6 +241,17 @@ static void
 move(GovSessionSlot *slot, int class_id, int rule)
 {
 	count(slot, &registry->counts, -1);
+	if (slot->class_id != class_id && !slot->waits)
+		gov_queue_place_is_free(slot->class_id);
+	else if (slot->class_id != class_id && class_id != GOV_NO_CLASS)
+		gov_queue_change_class(slot - slots, slot->class_id, class_id);
+	else if (slot->class_id != class_id)
+	{
+		/* its role has become a superuser: it needs no place */
+		gov_queue_forget(slot - slots, slot->class_id);
+		slot->waits = false;
+		SetLatch(&ProcGlobal->allProcs[slot - slots].procLatch);
+	}
 	slot->class_id = class_id;
 	slot->rule = rule;
 	count(slot, &registry->counts, 1);
@@ -406,6 +426,20 @@ gov_registry_counts(GovSessionCounts *counts)
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_SHARED);
 	*counts = registry->counts;
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
+}
+
+const GovSessionCounts *
+gov_registry_counts_in_place(void)
+{
+	return &registry->counts;
+}
+
+void
+gov_registry_admit(int number)
+{
+	Assert(slots[number].waits);
+	slots[number].waits = false;
+	count(&slots[number], &registry->counts, 1);
 }
 
 int

@@ -69,6 +69,7 @@ typedef struct GovSessionSlot
 	int8		exemption;		/* a GovExemption */
 	int8		class_id;		/* GOV_NO_CLASS if exempt */
 	bool		has_moved;		/* by a name that came after the login: it does so once */
+	bool		waits;			/* to be admitted: see state/queue.h */
 	bool		has_new_name;	/* which the governor is to classify: see gov_registry_take_name() */
 	int32		rule;			/* position of the rule that matched, or GOV_NO_RULE */
 	PgBackendStatus *activity;	/* the backend's own report, in shared memory */
@@ -95,7 +96,7 @@ typedef struct GovSession
 /* How many sessions there are. */
 typedef struct GovSessionCounts
 {
-	int			clients;		/* client backends of all kinds but replication */
+	int			clients;		/* client backends that were admitted, of all kinds but replication */
 	int			of_class[GOV_MAX_CLASSES];
 } GovSessionCounts;
 
@@ -117,10 +118,11 @@ extern GovSessionSlot *gov_registry_mine(void);
  * force: classify again.  The slot is released when the backend exits, however
  * it does; the release is registered before the slot is taken.  on_exit, if
  * given, runs just before the release, with the slot still ours and no lock
- * held.  Called once per backend, in the login hook.
+ * held.  With `waits` the session is not counted until gov_queue_try() admits
+ * it.  Called once per backend, in the login hook.
  */
 extern bool gov_registry_claim(const GovSessionFacts *facts, GovExemption exemption,
-							   int class_id, int rule, uint64_t generation,
+							   int class_id, int rule, uint64_t generation, bool waits,
 							   void (*on_exit) (GovSessionSlot *slot));
 
 /*
@@ -183,6 +185,10 @@ extern bool gov_registry_read(int slot, GovSession *session);
 extern int	gov_registry_find(int pid);
 
 extern void gov_registry_counts(GovSessionCounts *counts);
+
+/* The counters themselves, and the admission of a slot that waits.  Caller holds the sessions lock, exclusively to admit. */
+extern const GovSessionCounts *gov_registry_counts_in_place(void);
+extern void gov_registry_admit(int slot);
 
 /*
  * Counts a slot into counts of the caller's, as the registry's own counters

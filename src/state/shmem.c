@@ -12,9 +12,11 @@
  */
 #include "compat.h"
 
+#include "settings.h"
 #include "state/ledger.h"
 #include "state/policy.h"
 #include "state/pulse.h"
+#include "state/queue.h"
 #include "state/registry.h"
 #include "state/shmem.h"
 
@@ -40,6 +42,7 @@ static const struct
 {
 	{"pg_governor policy", gov_policy_shmem_size, gov_policy_shmem_attach},
 	{"pg_governor sessions", gov_registry_shmem_size, gov_registry_shmem_attach},
+	{"pg_governor queue", gov_queue_shmem_size, gov_queue_shmem_attach},
 	{"pg_governor ledger", gov_ledger_shmem_size, gov_ledger_shmem_attach},
 	{"pg_governor pulse", gov_pulse_shmem_size, gov_pulse_shmem_attach},
 };
@@ -69,9 +72,13 @@ restore_policy(void)
 {
 	uint64		generation = gov_policy_restore();
 	char		detail[GOV_EVENT_DETAIL_SIZE];
+	GovPolicy  *policy;
 
 	if (generation == 0)
 		return;
+	policy = gov_policy_copy();
+	gov_queue_set_limits(policy, gov_settings_mode);
+	pfree(policy);
 	snprintf(detail, sizeof(detail), "generation " UINT64_FORMAT ": as before the start", generation);
 	gov_ledger_note(GOV_EVENT_POLICY, NULL, GOV_REASON_NONE, detail);
 }

@@ -9,6 +9,7 @@
  *		GovPolicyStore		policy.c	GOV_LOCK_POLICY			the policy in force, the load protocol
  *										GOV_LOCK_POLICY_FILE	the file of the policy
  *		GovRegistry			registry.c	GOV_LOCK_SESSIONS		who is in which slot, counts per class
+ *		GovQueue			queue.c		GOV_LOCK_SESSIONS		who waits, what admissions are held against
  *		GovLedger			ledger.c	GOV_LOCK_EVENTS			the ring of events (counters are atomics)
  *		GovPulse			pulse.c		GOV_LOCK_PULSE			the governor's latch and its statistics
  *

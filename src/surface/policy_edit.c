@@ -87,6 +87,12 @@ static const PolicyTable tables[] = {
 		"idle_in_transaction_timeout = coalesce(n.idle_in_transaction_timeout, c.idle_in_transaction_timeout), "
 		"max_lifetime = coalesce(n.max_lifetime, c.max_lifetime), "
 		"transaction_timeout = coalesce(n.transaction_timeout, c.transaction_timeout), "
+		"reserved_sessions = CASE WHEN n.reserved_sessions OPERATOR(pg_catalog.=) 0 THEN c.reserved_sessions ELSE n.reserved_sessions END, "
+		"queue_limit = CASE WHEN n.queue_limit OPERATOR(pg_catalog.=) 1000 THEN c.queue_limit ELSE n.queue_limit END, "
+		"queue_timeout = CASE WHEN n.queue_timeout OPERATOR(pg_catalog.=) '5 s' THEN c.queue_timeout ELSE n.queue_timeout END, "
+		"connect_rate = coalesce(n.connect_rate, c.connect_rate), "
+		"evict_after = coalesce(n.evict_after, c.evict_after), "
+		"paused = n.paused OR c.paused, "
 		"keep_warm = CASE WHEN n.keep_warm OPERATOR(pg_catalog.=) 0 THEN c.keep_warm ELSE n.keep_warm END, "
 		"reclaim_rate = coalesce(n.reclaim_rate, c.reclaim_rate), "
 		"settings = coalesce(n.settings, c.settings), "
@@ -285,18 +291,21 @@ warn_of_unknown_role(HeapTuple row, TupleDesc descriptor)
 				 errdetail("The rule matches nobody until it does.")));
 }
 
-/* No login is refused in this version, so a cap must not look as if it were enforced. */
+/* What the server cannot give is no error: the policy may be for another one, or the server may grow. */
 static void
-warn_of_cap(HeapTuple row, HeapTuple before, TupleDesc descriptor)
+warn_of_reserve(HeapTuple row, HeapTuple before, TupleDesc descriptor)
 {
-	int			number = SPI_fnumber(descriptor, "max_sessions");
+	int			number = SPI_fnumber(descriptor, "reserved_sessions");
 	char	   *now = SPI_getvalue(row, descriptor, number);
 	char	   *then = before ? SPI_getvalue(before, descriptor, number) : NULL;
 
 	if (taking_over || now == NULL || (then != NULL && strcmp(now, then) == 0))
 		return;
-	ereport(NOTICE,
-			(errmsg("max_sessions scales idle_timeout under pressure; it refuses no login in this version")));
+	if (atoi(now) >= MaxConnections - gov_reserved_slots())
+		ereport(WARNING,
+				(errmsg("reserved_sessions of %s leaves no place for other classes", now),
+				 errdetail("The server has %d places for ordinary sessions.",
+						   MaxConnections - gov_reserved_slots())));
 }
 
 /*
@@ -500,7 +509,7 @@ gov_policy_row_0_1(PG_FUNCTION_ARGS)
 			warn_of_unknown_role(row, descriptor);
 		else
 		{
-			warn_of_cap(row, before, descriptor);
+			warn_of_reserve(row, before, descriptor);
 			warn_of_settings(row, before, descriptor);
 		}
 		return PointerGetDatum(sign(row, descriptor, is_installing() && is_shipped(before, descriptor)));
@@ -511,7 +520,7 @@ gov_policy_row_0_1(PG_FUNCTION_ARGS)
 		warn_of_unknown_role(row, descriptor);
 	else if (!is_installing())
 	{
-		warn_of_cap(row, NULL, descriptor);
+		warn_of_reserve(row, NULL, descriptor);
 		warn_of_settings(row, NULL, descriptor);
 	}
 	if (!is_installing() && key != NULL && is_shipped_key(table, key) &&

@@ -38,6 +38,7 @@
 #define RELOAD_PATIENCE		(30 * GOV_SECOND)
 
 PG_FUNCTION_INFO_V1(gov_classify_0_1);
+PG_FUNCTION_INFO_V1(gov_headroom_0_1);
 PG_FUNCTION_INFO_V1(gov_reload_0_1);
 PG_FUNCTION_INFO_V1(gov_reset_stats_0_1);
 PG_FUNCTION_INFO_V1(gov_processors_0_1);
@@ -129,6 +130,31 @@ gov_classify_0_1(PG_FUNCTION_ARGS)
 		values[2] = CStringGetTextDatum(psprintf("rule %d matches", result.position));
 	}
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
+}
+
+/* headroom(class) -> places left under its cap; NULL without one */
+Datum
+gov_headroom_0_1(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	GovPolicy  *policy;
+
+	gov_shmem_require();
+	policy = gov_policy_copy();
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	{
+		const GovClass *class = &policy->classes[id];
+
+		if (!class->used || strcmp(class->name, name) != 0)
+			continue;
+		if (class->max_sessions == 0)
+			PG_RETURN_NULL();
+		PG_RETURN_INT32(Max(class->max_sessions - gov_registry_class_sessions(id), 0));
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("class \"%s\" does not exist", name),
+			 errhint("See governor.admission for the classes in force.")));
 }
 
 static void

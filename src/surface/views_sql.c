@@ -15,12 +15,14 @@
  */
 #include "compat.h"
 
+#include "actors/admission.h"
 #include "clock.h"
 #include "settings.h"
 #include "state/census.h"
 #include "state/ledger.h"
 #include "state/policy.h"
 #include "state/pulse.h"
+#include "state/queue.h"
 #include "state/registry.h"
 #include "state/shmem.h"
 
@@ -40,7 +42,7 @@ PG_FUNCTION_INFO_V1(gov_events_0_1);
 PG_FUNCTION_INFO_V1(gov_status_0_1);
 
 /* The widest view. */
-#define MAX_COLUMNS		28
+#define MAX_COLUMNS		48
 
 /* A row that is filled from left to right; a column that is skipped is NULL. */
 typedef struct Row
@@ -272,7 +274,7 @@ fill_session(Row *row, const GovCensus *census, const GovCensusRow *seen, const 
 	put_duration(row, rests ? Max(now - activity->state_since, 0) : GOV_NEVER);
 	put_duration(row, activity->transaction_start == GOV_NEVER ? GOV_NEVER :
 				 Max(now - activity->transaction_start, 0));
-	put_null(row);				/* waiting: nothing waits in this version */
+	put_text(row, seen->waits ? "admission" : "");
 	put_text(row, facts->client_addr.family == 0 ? "local" : "unknown");
 	put_text(row, verdict_name(seen, now));
 	put_time(row, seen->verdict.stale_at);
@@ -313,6 +315,19 @@ gov_sessions_0_1(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+static const char *
+decision_name(GovDecision decision)
+{
+	static const char *const names[] = {
+		[GOV_DECISION_ADMIT] = "admit",
+		[GOV_DECISION_EVICT] = "evict",
+		[GOV_DECISION_QUEUE] = "queue",
+		[GOV_DECISION_REFUSE] = "refuse",
+	};
+
+	return names[decision];
+}
+
 /* governor.admission: how full each class is */
 Datum
 gov_admission_0_1(PG_FUNCTION_ARGS)
@@ -328,6 +343,7 @@ gov_admission_0_1(PG_FUNCTION_ARGS)
 	{
 		const GovClass *class = &census->policy->classes[id];
 		const GovClassCensus *now = &census->classes[id];
+		GovQueueInfo queue;
 		Row			row;
 
 		if (!class->used)
@@ -342,20 +358,35 @@ gov_admission_0_1(PG_FUNCTION_ARGS)
 		put_int(&row, now->sessions);
 		put_int(&row, now->active);
 		put_int(&row, now->idle);
-		put_int(&row, 0);		/* queued */
+		gov_queue_info(id, gov_admission_slots_run_short(), &queue);
+		put_int(&row, queue.waiting);
 		put_int(&row, 0);		/* gate_waiting */
 		if (class->max_sessions > 0)
 			put_int(&row, Max(class->max_sessions - now->sessions, 0));
 		else
 			put_null(&row);
 		put(&row, Float8GetDatum(now->pressure));
-		put_null(&row);			/* oldest_wait */
+		put_duration(&row, queue.oldest == 0 ? GOV_NEVER : Max(census->taken_at - queue.oldest, 0));
 		put_duration(&row, now->idle_timeout);
 		put_null(&row);			/* max_active */
-		put_text(&row, "admit");
+		put_text(&row, decision_name(now->mode == GOV_MODE_ENFORCE ?
+									 queue.newcomer.decision : GOV_DECISION_ADMIT));
 		store(fcinfo, &row);
 	}
 	return (Datum) 0;
+}
+
+/* The sum, then each cause up to the last one that can come to pass. */
+static void
+put_causes(Row *row, const uint64 *counts, GovCause last)
+{
+	uint64		sum = 0;
+
+	for (int cause = GOV_CAUSE_NONE + 1; cause <= (int) last; cause++)
+		sum += counts[cause];
+	put_bigint(row, sum);
+	for (int cause = GOV_CAUSE_NONE + 1; cause <= (int) last; cause++)
+		put_bigint(row, counts[cause]);
 }
 
 /* governor.stat_classes: what was decided since stats_reset */
@@ -378,20 +409,25 @@ gov_stat_classes_0_1(PG_FUNCTION_ARGS)
 			continue;
 		gov_ledger_class_stats(id, &stats);
 		for (int reason = 0; reason < GOV_REASON_COUNT; reason++)
-			reclaimed += stats.reclaimed[reason];
+			reclaimed += reason == GOV_REASON_EVICTED ? 0 : stats.reclaimed[reason];
 
 		begin_row(&row);
 		put_text(&row, policy->classes[id].name);
 		put_bigint(&row, stats.admitted);
-		put_bigint(&row, 0);	/* evicted */
-		put_bigint(&row, 0);	/* queued */
-		put_duration(&row, 0);	/* queue_time */
-		put_bigint(&row, 0);	/* refused */
+		put_bigint(&row, stats.reclaimed[GOV_REASON_EVICTED]);
+		put_causes(&row, stats.queued, GOV_CAUSE_RESERVE);
+		put_duration(&row, (GovTime) stats.queue_microseconds);
+		put_causes(&row, stats.refused, GOV_CAUSE_SERVER);
+		put_bigint(&row, stats.would[GOV_DECISION_QUEUE]);
+		put_bigint(&row, stats.would[GOV_DECISION_EVICT]);
+		put_bigint(&row, stats.would[GOV_DECISION_REFUSE]);
 		put_bigint(&row, reclaimed);
 		put_bigint(&row, stats.reclaimed[GOV_REASON_IDLE]);
 		put_bigint(&row, stats.reclaimed[GOV_REASON_IDLE_IN_TRANSACTION]);
 		put_bigint(&row, stats.reclaimed[GOV_REASON_LIFETIME]);
 		put_bigint(&row, stats.reclaimed[GOV_REASON_TRANSACTION_TIMEOUT]);
+		put_bigint(&row, stats.reclaimed[GOV_REASON_SURPLUS]);
+		put_bigint(&row, stats.reclaimed[GOV_REASON_PAUSED]);
 		put_bigint(&row, stats.reclaimed[GOV_REASON_REQUESTED]);
 		put_bigint(&row, stats.cancelled);
 		put_bigint(&row, stats.would_reclaim);
@@ -440,7 +476,7 @@ gov_events_0_1(PG_FUNCTION_ARGS)
 		put_name(&row, event.database);
 		put_text(&row, event.application_name);
 		put_address(&row, &event.client_addr);
-		put_text(&row, event.reason == GOV_REASON_NONE ? "" : gov_reason_name(event.reason));
+		put_text(&row, gov_event_reason(&event));
 		put_text(&row, event.detail);
 		if (!all && !is_own(event.role_oid))
 			mask(&row, EVENTS_SHOWN);

@@ -38,15 +38,16 @@ $SIG{PIPE} = 'IGNORE';
 
 =over
 
-=item GovClient->try_login($node, %options)
+=item GovClient->start_login($node, %options), $client->finish_login($seconds)
 
-Logs in; options are user, dbname, application_name, options, replication as in
-the startup packet, and host: an address, or nothing for the unix socket.
-Returns a client in any case: ask it for error() or pid().
+Asks for a login without waiting for the answer; and waits for it, which is the
+client itself: ask it for error() or pid(). Nothing means that there was no
+answer in time. Options are user, dbname, application_name, options, replication
+as in the startup packet, and host: an address, or nothing for the unix socket.
 
 =cut
 
-sub try_login
+sub start_login
 {
 	my ($class, $node, %options) = @_;
 	my $host = delete $options{host};
@@ -74,13 +75,23 @@ sub try_login
 	$startup{database} = delete $startup{dbname} || 'postgres';
 	my $body = pack('N', 196608) . join('', map { "$_\0$startup{$_}\0" } sort keys %startup) . "\0";
 	$self->_write(pack('N', 4 + length $body) . $body);
+	return $self;
+}
 
+sub finish_login
+{
+	my ($self, $seconds) = @_;
+	my $end = time() + (defined $seconds ? $seconds : $patience);
+
+	return $self if $self->{error};
 	while (1)
 	{
-		my ($type, $message) = $self->receive;
+		my $left = $end - time();
+		my ($type, $message) = $self->receive($left > 0 ? $left : 0);
 
 		if (!defined $type)
 		{
+			return unless $self->{closed};
 			$self->{error} ||= { S => 'FATAL', C => '', M => 'no answer to the login' };
 			return $self;
 		}
@@ -92,6 +103,23 @@ sub try_login
 		$self->{error} = _fields($message) if $type eq 'E';
 		return $self if $type eq 'Z';
 	}
+}
+
+=pod
+
+=item GovClient->try_login($node, %options)
+
+Both in one; returns a client in any case.
+
+=cut
+
+sub try_login
+{
+	my ($class, $node, %options) = @_;
+	my $self = $class->start_login($node, %options);
+
+	$self->finish_login or croak 'no answer to the login';
+	return $self;
 }
 
 =pod

@@ -56,6 +56,7 @@ my %calls = (
 	'events()' => 'SELECT * FROM governor.events()',
 	'reclaim(integer,text)' => "SELECT governor.reclaim(1, 'why')",
 	'register(text,text,text,text,interval)' => "SELECT governor.register('lambda', 'f')",
+	'headroom(text)' => "SELECT governor.headroom('function')",
 	'reload()' => 'SELECT governor.reload()',
 	'reset_stats()' => 'SELECT governor.reset_stats()',
 	'sessions()' => 'SELECT * FROM governor.sessions()',

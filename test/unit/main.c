@@ -18,6 +18,8 @@ extern const UnitTest pressure_tests[];
 extern const UnitTest staleness_tests[];
 extern const UnitTest rate_tests[];
 extern const UnitTest reason_tests[];
+extern const UnitTest window_tests[];
+extern const UnitTest admit_tests[];
 extern const UnitTest policy_tests[];
 
 int
@@ -30,6 +32,8 @@ main(void)
 		staleness_tests,
 		rate_tests,
 		reason_tests,
+		window_tests,
+		admit_tests,
 		policy_tests,
 	};
 

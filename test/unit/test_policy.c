@@ -33,6 +33,9 @@ set_class(GovPolicy *policy, int id, const char *name)
 	class->used = true;
 	snprintf(class->name, sizeof(class->name), "%s", name);
 	class->mode = GOV_MODE_ENFORCE;
+	class->queue_limit = 1000;
+	class->queue_timeout = 5 * GOV_SECOND;
+	class->evict_after = GOV_NEVER;
 	class->idle_timeout = GOV_NEVER;
 	class->idle_timeout_floor = GOV_NEVER;
 	class->idle_in_transaction_timeout = GOV_NEVER;

@@ -325,6 +325,16 @@ changes_do_not_block(void)
 	CHECK_BOOL(gov_pace_take(&pace, 1, START), true);
 	CHECK_BOOL(gov_pace_take(&pace, 1, START - DAY), false);
 	CHECK_BOOL(gov_pace_take(&pace, 1, START - DAY + GOV_SECOND), true);
+
+	/* whoever only looks must not be told a day either */
+	pace.next = 0;
+	CHECK_BOOL(gov_pace_take(&pace, 1, START), true);
+	gov_pace_ease(&pace, 1, START);
+	CHECK_INT(gov_pace_ready_at(&pace, 1), START + GOV_SECOND - GOV_SECOND / 10);
+	gov_pace_ease(&pace, 1, START - DAY);
+	CHECK_INT(gov_pace_ready_at(&pace, 1), START - DAY + GOV_SECOND);
+	gov_pace_ease(&pace, 0, START - 2 * DAY);
+	CHECK_INT(gov_pace_ready_at(&pace, 1), START - DAY + GOV_SECOND);
 }
 
 const UnitTest rate_tests[] = {

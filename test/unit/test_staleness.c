@@ -40,6 +40,12 @@ limits_of(GovTime idle_in_transaction_timeout, GovTime max_lifetime)
 	return limits;
 }
 
+static GovVerdict
+judge(const GovActivity *activity, const GovClass *limits, GovTime idle_timeout, bool kept_warm)
+{
+	return gov_staleness_judge(activity, limits, idle_timeout, kept_warm, false);
+}
+
 static GovActivity
 activity_of(GovActivityState state, GovTime state_since, GovTime session_start)
 {
@@ -179,8 +185,8 @@ judge_table(void)
 	{
 		GovClass	limits = limits_of(rows[i].idle_in_transaction_timeout, rows[i].max_lifetime);
 		GovActivity activity = activity_of(rows[i].state, since, START);
-		GovVerdict	verdict = gov_staleness_judge(&activity, &limits,
-												  rows[i].idle_timeout, rows[i].kept_warm);
+		GovVerdict	verdict = judge(&activity, &limits,
+									rows[i].idle_timeout, rows[i].kept_warm);
 
 		unit_row("%s", rows[i].what);
 		CHECK_STR(gov_reason_name(verdict.reason), gov_reason_name(rows[i].reason));
@@ -220,8 +226,8 @@ boundaries(void)
 
 		for (size_t k = 0; k < lengthof(rows); k++)
 		{
-			GovVerdict	verdict = gov_staleness_judge(&rows[k].activity, &rows[k].limits,
-													  rows[k].idle_timeout, false);
+			GovVerdict	verdict = judge(&rows[k].activity, &rows[k].limits,
+										rows[k].idle_timeout, false);
 
 			unit_row("%s after %" PRId64 " us", gov_reason_name(rows[k].reason), length);
 			CHECK_INT(verdict.reason, rows[k].reason);
@@ -296,21 +302,21 @@ overflow(void)
 		unit_row("idle since %" PRId64 " for %" PRId64, rows[i].since, length);
 		activity = activity_of(GOV_ACTIVITY_IDLE, rows[i].since, START);
 		limits = limits_of(GOV_NEVER, GOV_NEVER);
-		verdict = gov_staleness_judge(&activity, &limits, length, false);
+		verdict = judge(&activity, &limits, length, false);
 		CHECK_INT(verdict.reason, found ? GOV_REASON_IDLE : GOV_REASON_NONE);
 		CHECK_INT(verdict.stale_at, expected);
 
 		unit_row("in transaction since %" PRId64 " for %" PRId64, rows[i].since, length);
 		activity = activity_of(GOV_ACTIVITY_IDLE_IN_TRANSACTION, rows[i].since, START);
 		limits = limits_of(length, GOV_NEVER);
-		verdict = gov_staleness_judge(&activity, &limits, GOV_NEVER, false);
+		verdict = judge(&activity, &limits, GOV_NEVER, false);
 		CHECK_INT(verdict.reason, found ? GOV_REASON_IDLE_IN_TRANSACTION : GOV_REASON_NONE);
 		CHECK_INT(verdict.stale_at, expected);
 
 		unit_row("session since %" PRId64 " for %" PRId64, rows[i].since, length);
 		activity = activity_of(GOV_ACTIVITY_IDLE, rows[i].since, rows[i].since);
 		limits = limits_of(GOV_NEVER, length);
-		verdict = gov_staleness_judge(&activity, &limits, GOV_NEVER, false);
+		verdict = judge(&activity, &limits, GOV_NEVER, false);
 		CHECK_INT(verdict.reason, found ? GOV_REASON_LIFETIME : GOV_REASON_NONE);
 		CHECK_INT(verdict.stale_at, expected);
 	}
@@ -356,7 +362,7 @@ verdict_properties(void)
 		const GovTime idle = random_duration();
 		const GovClass limits = limits_of(random_duration(), random_duration());
 		const bool	warm = unit_random_below(2) == 0;
-		const GovVerdict verdict = gov_staleness_judge(&activity, &limits, idle, warm);
+		const GovVerdict verdict = judge(&activity, &limits, idle, warm);
 		GovTime		now;
 		bool		was_stale = false;
 
@@ -391,8 +397,8 @@ verdict_properties(void)
 			const GovClass longer = limits_of(random_longer(limits.idle_in_transaction_timeout),
 											  random_longer(limits.max_lifetime));
 
-			CHECK(gov_staleness_judge(&activity, &longer, longer_idle, warm).stale_at >= verdict.stale_at);
-			CHECK(gov_staleness_judge(&activity, &limits, idle, true).stale_at >= verdict.stale_at);
+			CHECK(judge(&activity, &longer, longer_idle, warm).stale_at >= verdict.stale_at);
+			CHECK(judge(&activity, &limits, idle, true).stale_at >= verdict.stale_at);
 		}
 
 		/* a session that moved later, or logged in later, does not end earlier */
@@ -401,8 +407,8 @@ verdict_properties(void)
 			const GovActivity moved = activity_of(state, since + later, session_start);
 			const GovActivity younger = activity_of(state, since + later, session_start + later);
 
-			CHECK(gov_staleness_judge(&moved, &limits, idle, warm).stale_at >= verdict.stale_at);
-			CHECK(gov_staleness_judge(&younger, &limits, idle, warm).stale_at >= verdict.stale_at);
+			CHECK(judge(&moved, &limits, idle, warm).stale_at >= verdict.stale_at);
+			CHECK(judge(&younger, &limits, idle, warm).stale_at >= verdict.stale_at);
 		}
 	}
 }
@@ -430,7 +436,7 @@ transaction_timeout(void)
 		for (int state = 0; state < ALL_STATES; state++)
 		{
 			GovActivity activity = in_transaction((GovActivityState) state, 7);
-			GovVerdict	verdict = gov_staleness_judge(&activity, &limits, GOV_NEVER, true);
+			GovVerdict	verdict = judge(&activity, &limits, GOV_NEVER, true);
 
 			unit_row("state %d, %" PRId64 " us", state, lengths[i]);
 			if (state != GOV_ACTIVITY_ACTIVE && state != GOV_ACTIVITY_IDLE_IN_TRANSACTION)
@@ -447,7 +453,7 @@ transaction_timeout(void)
 
 			/* one without a name may be the next one by now */
 			activity.transaction = 0;
-			CHECK_INT(gov_staleness_judge(&activity, &limits, GOV_NEVER, true).reason, GOV_REASON_NONE);
+			CHECK_INT(judge(&activity, &limits, GOV_NEVER, true).reason, GOV_REASON_NONE);
 		}
 	}
 
@@ -458,7 +464,7 @@ transaction_timeout(void)
 		GovActivity activity = in_transaction((GovActivityState) state, 7);
 
 		activity.overdue = state == GOV_ACTIVITY_IDLE_IN_TRANSACTION;
-		CHECK(gov_staleness_judge(&activity, &limits, GOV_NEVER, true).reason != GOV_REASON_TRANSACTION_TIMEOUT);
+		CHECK(judge(&activity, &limits, GOV_NEVER, true).reason != GOV_REASON_TRANSACTION_TIMEOUT);
 	}
 }
 
@@ -472,12 +478,12 @@ transaction_or_idle(void)
 
 	/* idle from START + 5 s, so stale at START + 15 s */
 	limits.transaction_timeout = 15 * GOV_SECOND - 1;
-	verdict = gov_staleness_judge(&activity, &limits, GOV_NEVER, false);
+	verdict = judge(&activity, &limits, GOV_NEVER, false);
 	CHECK_INT(verdict.reason, GOV_REASON_TRANSACTION_TIMEOUT);
 	CHECK_INT(verdict.stale_at, START + 15 * GOV_SECOND - 1);
 
 	limits.transaction_timeout = 15 * GOV_SECOND;
-	verdict = gov_staleness_judge(&activity, &limits, GOV_NEVER, false);
+	verdict = judge(&activity, &limits, GOV_NEVER, false);
 	CHECK_INT(verdict.reason, GOV_REASON_IDLE_IN_TRANSACTION);
 	CHECK_INT(verdict.stale_at, START + 15 * GOV_SECOND);
 	CHECK_INT(gov_staleness_subject(&activity, verdict.reason), START + 5 * GOV_SECOND);
@@ -495,11 +501,11 @@ failed_block(void)
 
 	activity.transaction_start = GOV_NEVER;
 	limits.transaction_timeout = 1;
-	verdict = gov_staleness_judge(&activity, &limits, GOV_NEVER, false);
+	verdict = judge(&activity, &limits, GOV_NEVER, false);
 	CHECK_INT(verdict.reason, GOV_REASON_NONE);
 
 	activity.overdue = true;
-	verdict = gov_staleness_judge(&activity, &limits, GOV_NEVER, false);
+	verdict = judge(&activity, &limits, GOV_NEVER, false);
 	CHECK_INT(verdict.reason, GOV_REASON_TRANSACTION_TIMEOUT);
 	CHECK_INT(verdict.stale_at, START + GOV_ROLLBACK_GRACE);
 	CHECK_INT(gov_staleness_subject(&activity, verdict.reason), START);
@@ -521,15 +527,41 @@ kept_by_idle_rules(void)
 
 			unit_row("%s, state %d", gov_keep_name(keeps[i]), state);
 			activity.keep = keeps[i];
-			CHECK_INT(gov_staleness_judge(&activity, &limits, 0, false).reason, GOV_REASON_NONE);
+			CHECK_INT(judge(&activity, &limits, 0, false).reason, GOV_REASON_NONE);
 
 			limits.transaction_timeout = 0;
 			if (state == GOV_ACTIVITY_ACTIVE || state == GOV_ACTIVITY_IDLE_IN_TRANSACTION)
-				CHECK_INT(gov_staleness_judge(&activity, &limits, 0, false).reason,
+				CHECK_INT(judge(&activity, &limits, 0, false).reason,
 						  GOV_REASON_TRANSACTION_TIMEOUT);
 			else
-				CHECK_INT(gov_staleness_judge(&activity, &limits, 0, false).reason, GOV_REASON_NONE);
+				CHECK_INT(judge(&activity, &limits, 0, false).reason, GOV_REASON_NONE);
 		}
+	}
+}
+
+/* One too many, or in a class that is paused: whoever rests ends at once. */
+static void
+surplus_and_paused(void)
+{
+	for (int state = 0; state < ALL_STATES; state++)
+	{
+		GovActivity activity = activity_of((GovActivityState) state, START, START);
+		GovClass	limits = limits_of(GOV_NEVER, GOV_NEVER);
+		GovVerdict	verdict;
+		bool		rests = state == GOV_ACTIVITY_IDLE;
+
+		unit_row("state %d", state);
+		verdict = gov_staleness_judge(&activity, &limits, GOV_NEVER, true, true);
+		CHECK_INT(verdict.reason, rests ? GOV_REASON_SURPLUS : GOV_REASON_NONE);
+		CHECK_INT(verdict.stale_at, rests ? START : GOV_NEVER);
+
+		limits.paused = true;
+		verdict = gov_staleness_judge(&activity, &limits, GOV_NEVER, true, false);
+		CHECK_INT(verdict.reason, rests ? GOV_REASON_PAUSED : GOV_REASON_NONE);
+		CHECK_INT(verdict.stale_at, rests ? START : GOV_NEVER);
+
+		activity.keep = GOV_KEEP_LISTENING;
+		CHECK_INT(gov_staleness_judge(&activity, &limits, GOV_NEVER, false, true).reason, GOV_REASON_NONE);
 	}
 }
 
@@ -545,5 +577,6 @@ const UnitTest staleness_tests[] = {
 	{"staleness: transaction_timeout or idle in transaction", transaction_or_idle},
 	{"staleness: a block that failed by transaction_timeout", failed_block},
 	{"staleness: sessions that idle rules keep", kept_by_idle_rules},
+	{"staleness: surplus, and a class that is paused", surplus_and_paused},
 	UNIT_END
 };

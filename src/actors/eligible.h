@@ -1,0 +1,24 @@
+/*-------------------------------------------------------------------------
+ *
+ * eligible.h
+ *		Whether core would let a login in, were it not for us.
+ *
+ * IDENTIFICATION
+ *	  src/actors/eligible.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef GOV_ELIGIBLE_H
+#define GOV_ELIGIBLE_H
+
+#include "state/registry.h"
+
+/*
+ * Whether role and database exist, let clients in, and have room for one more,
+ * and the role may connect to the database.  Core checks all this after us; a
+ * login that it will refuse must not wait for, take or free a place.  Where
+ * it cannot be known here the answer is yes.  Reads shared catalogs only;
+ * needs a transaction, may raise what core's own look-ups would raise.
+ */
+extern bool gov_eligible(const GovSessionFacts *facts);
+
+#endif							/* GOV_ELIGIBLE_H */
