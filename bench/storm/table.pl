@@ -32,7 +32,8 @@ while (my $line = <$file>)
 sub values_of
 {
 	my ($key, $name) = @_;
-	return sort { $a <=> $b } grep { $_ ne '' } map { $_->{$name} } @{ $runs{$key} // [] };
+	my @v = sort { $a <=> $b } grep { $_ ne '' } map { $_->{$name} } @{ $runs{$key} // [] };
+	return @v;
 }
 
 sub summary
