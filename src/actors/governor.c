@@ -106,6 +106,7 @@ static uint64 classified_by;
 static GovSweep *sweep;
 static GovTime last_sweep;
 static GovTime next_sweep;		/* GOV_NEVER: dormant, there is nothing to look at */
+static uint32 calls_seen;		/* how often we were woken, when this round began */
 
 static MemoryContext round_context;
 
@@ -545,6 +546,19 @@ look(GovTime now)
 		next_sweep = GOV_NEVER;
 }
 
+/*
+ * Whether somebody has woken us since the round began.  The latch may not say
+ * so any more: what waits inside of a round, for a lock or a page, resets it.
+ */
+static bool
+was_called_meanwhile(void)
+{
+	pid_t		pid;
+
+	return gov_pulse_calls() != calls_seen || ConfigReloadPending || ShutdownRequestPending ||
+		(load.loader != NULL && GetBackgroundWorkerPid(load.loader, &pid) == BGWH_STOPPED);
+}
+
 /* Sleeps until the next deadline; without one if there is nothing to look at. */
 static void
 nap(void)
@@ -573,6 +587,8 @@ nap(void)
 
 	if (wake_at != GOV_NEVER)
 		events |= WL_TIMEOUT;
+	if (was_called_meanwhile())
+		SetLatch(MyLatch);
 	(void) WaitLatch(MyLatch, events,
 					 gov_clock_ms_until(wake_at, now, LONGEST_NAP_MS),
 					 gov_wait_event(&wait_event, "GovernorMain"));
@@ -599,6 +615,7 @@ do_round(void)
 	bool		moved;
 
 	ResetLatch(MyLatch);
+	calls_seen = gov_pulse_calls();
 	obey_signals();
 	MemoryContextSwitchTo(round_context);
 	MemoryContextReset(round_context);

@@ -6,8 +6,8 @@
  * Owns: GovPulse in shared memory.
  * Runs in: the governor (writes), every process (wakes, reads).
  *
- * Locking: GOV_LOCK_PULSE guards everything but `dormant`.  The latch is set
- * under it in shared mode, so that it cannot vanish meanwhile.
+ * Locking: GOV_LOCK_PULSE guards everything but `dormant` and `calls`.  The
+ * latch is set under it in shared mode, so that it cannot vanish meanwhile.
  *
  * IDENTIFICATION
  *	  src/state/pulse.c
@@ -25,6 +25,7 @@
 typedef struct GovPulse
 {
 	pg_atomic_uint32 dormant;
+	pg_atomic_uint32 calls;		/* how often the governor was woken */
 
 	/* under GOV_LOCK_PULSE */
 	Latch	   *latch;			/* NULL: no governor */
@@ -47,6 +48,7 @@ gov_pulse_shmem_attach(void *memory, bool is_new)
 		return;
 	memset(memory, 0, sizeof(GovPulse));
 	pg_atomic_init_u32(&pulse->dormant, 0);
+	pg_atomic_init_u32(&pulse->calls, 0);
 }
 
 static void
@@ -82,10 +84,17 @@ gov_pulse_start(void)
 void
 gov_pulse_wake(void)
 {
+	pg_atomic_fetch_add_u32(&pulse->calls, 1);
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_PULSE), LW_SHARED);
 	if (pulse->latch)
 		SetLatch(pulse->latch);
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_PULSE));
+}
+
+uint32
+gov_pulse_calls(void)
+{
+	return pg_atomic_read_u32(&pulse->calls);
 }
 
 bool

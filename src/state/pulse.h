@@ -30,6 +30,13 @@ extern bool gov_pulse_start(void);
 /* Wakes the governor if it runs.  Any process; takes the pulse lock shared. */
 extern void gov_pulse_wake(void);
 
+/*
+ * How often it was woken.  A governor that has seen its latch cannot rely on
+ * it until it sleeps: whatever waits in between, for a lock or a page, resets
+ * it.  So it takes this number before it looks around, and again before it sleeps.
+ */
+extern uint32 gov_pulse_calls(void);
+
 /* Whether a governor runs. */
 extern bool gov_pulse_beats(void);
 

@@ -57,6 +57,10 @@ my %names = (
 	'63 bytes of two each' => 'x' . "\xc3\xa4" x 31,
 	'what a rule could mean otherwise' => '+app',);
 
+# 19 takes no line feed into the name of a role or database
+$admin->query('CREATE ROLE ' . name("line\nfeed"));
+$names{'control characters'} =~ tr/\n/\x0b/ if $admin->error;
+
 set_policy($admin, "INSERT INTO governor.classes (name, idle_timeout) VALUES ('odd', '100 ms'), ('slow', '1 h')");
 
 my $position = 100;
