@@ -7,7 +7,8 @@
  *
  *		census		all sessions at one moment, with verdicts	[gov_census_take]
  *		candidates	the stale ones, those that harm most first	[find_stale]
- *		act			ask it to end, or note that one would		[enforce, observe]
+ *		act			ask it to end, or note that one would,		[enforce, observe]
+ *					while pressure asks for it					[is_pressed]
  *		deadline	when the next look is due					[next_deadline]
  *
  * Owns: nothing in shared memory.        Runs in: the governor.
@@ -51,6 +52,8 @@ struct GovSweep
 	GovCensus  *census;
 	SlotNote   *notes;			/* by slot */
 	GovPace		pace[GOV_MAX_CLASSES];	/* reclaim_rate, by class id */
+	int			leaving[GOV_MAX_CLASSES];	/* asked in this sweep, or a moment ago */
+	int			all_leaving;
 	Candidate  *stale;			/* working space */
 };
 
@@ -133,26 +136,81 @@ write_note(SlotNote *note, const GovCensusRow *row, GovTime now)
 	note->at = now;
 }
 
+static GovTime
+patience(void)
+{
+	return gov_settings_sweep_interval * GOV_MSEC;
+}
+
+/* Whether it was asked a moment ago: it may need one to answer and to go. */
+static bool
+may_be_leaving(const GovSweep *sweep, const GovCensusRow *row)
+{
+	const SlotNote *note = &sweep->notes[row->slot];
+	GovTime		now = sweep->census->taken_at;
+
+	return is_noted(note, row) && now >= note->at && now < note->at + patience();
+}
+
+static void
+count_leaving(GovSweep *sweep, const GovCensusRow *row)
+{
+	sweep->leaving[row->class_id]++;
+	sweep->all_leaving++;
+}
+
+static void
+find_leaving(GovSweep *sweep, int nstale)
+{
+	memset(sweep->leaving, 0, sizeof(sweep->leaving));
+	sweep->all_leaving = 0;
+	for (int i = 0; i < nstale; i++)
+	{
+		if (may_be_leaving(sweep, sweep->stale[i].row))
+			count_leaving(sweep, sweep->stale[i].row);
+	}
+}
+
+/*
+ * Whether an idle session would be stale still when those that are asked are
+ * gone.  Pressure falls with each that goes, and the idle timeout grows: they
+ * end as if one at a time, and as many as are needed, not all at once.
+ */
+static bool
+is_pressed(const GovSweep *sweep, const GovCensusRow *row)
+{
+	const GovCensus *census = sweep->census;
+	const GovClass *class = &census->policy->classes[row->class_id];
+	double		pressure = gov_pressure(census->classes[row->class_id].sessions - sweep->leaving[row->class_id],
+										class->max_sessions,
+										census->clients - sweep->all_leaving, census->usable_slots);
+	GovTime		timeout = gov_pressure_scale(class->idle_timeout, class->idle_timeout_floor, pressure,
+											 GOV_PRESSURE_LOW, GOV_PRESSURE_HIGH);
+
+	return census->taken_at >= gov_time_after(row->activity.state_since, timeout);
+}
+
 /* Asks it to end; returns when to look at it again. */
 static GovTime
 enforce(GovSweep *sweep, const GovCensusRow *row)
 {
 	GovTime		now = sweep->census->taken_at;
-	GovTime		patience = gov_settings_sweep_interval * GOV_MSEC;
 	SlotNote   *note = &sweep->notes[row->slot];
 	GovPace    *pace = &sweep->pace[row->class_id];
 	double		rate = sweep->census->policy->classes[row->class_id].reclaim_rate;
 
-	/* it may need a moment to answer and to go */
-	if (is_noted(note, row) && now >= note->at && now < note->at + patience)
-		return note->at + patience;
+	if (may_be_leaving(sweep, row))
+		return note->at + patience();
+	if (row->verdict.reason == GOV_REASON_IDLE && !is_pressed(sweep, row))
+		return GOV_NEVER;
 
 	if (!gov_pace_take(pace, rate, now))
 		return gov_pace_ready_at(pace, rate);
 
+	count_leaving(sweep, row);
 	write_note(note, row, now);
 	gov_reclaim_ask(row->slot, row->generation, row->verdict.reason, subject_of(row), NULL, NULL);
-	return now + patience;
+	return now + patience();
 }
 
 /* Notes, once per rest or transaction, what enforce would have done. */
@@ -248,6 +306,7 @@ gov_sweep_run(GovSweep *sweep, uint64_t classified_by)
 	nstale = census->policy->generation == classified_by ? find_stale(sweep) : 0;
 	if (census->policy->generation == classified_by)
 		publish_victims(sweep);
+	find_leaving(sweep, nstale);
 	for (int i = 0; i < nstale; i++)
 	{
 		const GovCensusRow *row = sweep->stale[i].row;

@@ -413,14 +413,12 @@ gov_census_victims(GovCensus *census, int class_id, GovVictim *victims, int limi
 void
 gov_census_take(GovCensus *census, bool whole)
 {
-	int			clients;
-	int			usable_slots = MaxConnections - gov_reserved_slots();
-
 	if (census->policy->generation != gov_policy_generation())
 		gov_policy_copy_into(census->policy);
 
 	census->taken_at = gov_clock_now();
-	clients = read_slots(census);
+	census->usable_slots = MaxConnections - gov_reserved_slots();
+	census->clients = read_slots(census);
 
 	memset(census->classes, 0, sizeof(census->classes));
 	for (int i = 0; i < census->nrows; i++)
@@ -454,7 +452,8 @@ gov_census_take(GovCensus *census, bool whole)
 		if (!class->used)
 			continue;
 		now->mode = gov_settings_mode_of(class);
-		now->pressure = gov_pressure(now->sessions, class->max_sessions, clients, usable_slots);
+		now->pressure = gov_pressure(now->sessions, class->max_sessions,
+									 census->clients, census->usable_slots);
 		now->idle_timeout = gov_pressure_scale(class->idle_timeout, class->idle_timeout_floor,
 											   now->pressure,
 											   GOV_PRESSURE_LOW, GOV_PRESSURE_HIGH);

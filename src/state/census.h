@@ -52,6 +52,8 @@ typedef struct GovCensus
 	GovTime		taken_at;
 	int			governed;		/* sessions that some threshold in force could end */
 	bool		counters_wrong; /* the registry's counters did not match its slots */
+	int			clients;		/* sessions of the server, those that are exempt too */
+	int			usable_slots;
 	GovPolicy  *policy;			/* by which it was judged */
 	GovClassCensus classes[GOV_MAX_CLASSES];
 	/* working space */

@@ -357,6 +357,8 @@ subtest 'idle_timeout_floor' => sub {
 		),
 		'sessions end until there is room');
 	canary_dies('later');
+	is($admin->value("SELECT reclaimed_idle FROM governor.stat_classes WHERE class = 'pressed'"),
+		1, 'one is enough: without it the timeout is an hour');
 	ok( $admin->wait_for(
 			"SELECT count(*) = 4 - (SELECT reclaimed_idle FROM governor.stat_classes WHERE class = 'pressed') FROM governor.sessions WHERE class = 'pressed'"
 		),
