@@ -24,7 +24,7 @@ WIDE=						# and of pg_governor: for the class, for as many that wait, and room
 SCALE=10
 WARM_UP=5
 LIFE=30						# no invocation begins later in a life
-PACE=150					# admissions a second
+PACE=120					# admissions a second
 PACES=(none 200 150 100 75 50)
 NEWCOMERS=200				# of the Bustle case
 WARM_ROUNDS=10
@@ -53,7 +53,7 @@ usage() {
 		  --scale N           of the app's pgbench tables (default 10)
 		  --warm-up N         seconds of the app alone before the storm (default 5)
 		  --life N            seconds after which a function begins no invocation (default 30)
-		  --pace N            pg_governor's admissions a second (default 150)
+		  --pace N            pg_governor's admissions a second (default 120)
 		  --small             a quick look: 100 functions, 1 round, small everything
 		  --help              this text
 
