@@ -18,8 +18,8 @@ async function connect (deadline) {
       await client.connect()
       return client
     } catch (error) {
-      if (error.code !== '53300') throw error
       const hint = /^Retry after (\d+) ms/.exec(error.hint)
+      if (!hint && error.code !== '53300') throw error
       const wait = (hint ? Number(hint[1]) : 500) * (1 + Math.random() / 2)
       if (Date.now() + wait >= deadline) throw error
       await sleep(wait)
