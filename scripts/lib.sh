@@ -187,10 +187,11 @@ is_complete_server() {
 }
 
 # Makes sure that all of these are there, by installing Debian's packages where
-# the rights suffice.  Usage: need [build] [server] [libpq] [perl] [tap] [PROGRAM...]
+# the rights suffice.  Usage: need [build] [server] [libpq] [psycopg] [perl] [tap] [PROGRAM...]
 #	build	make, a C compiler, nm
 #	server	PostgreSQL, to run and to build for; sets what find_server sets
 #	libpq	the client library, to build against
+#	psycopg	a Python with psycopg 3; sets PYTHON
 #	perl	Perl with all of its standard modules
 #	tap		Perl and IPC::Run, for PostgreSQL's own test modules
 #	dpkg-source	unpacks Debian's source packages
@@ -208,6 +209,9 @@ need() {
 		[ -z "$missing" ] || fail "still missing after the installation: $missing"
 	fi
 
+	case " $* " in
+		*' psycopg '*) find_psycopg || fail "no Python with psycopg found" ;;
+	esac
 	case " $* " in
 		*' server '*)
 			find_server || fail "no server found"
@@ -245,6 +249,9 @@ missing_packages() {
 			libpq)
 				find_libpq || say libpq-dev "the client library"
 				;;
+			psycopg)
+				find_psycopg || say python3-psycopg "psycopg 3, for Python"
+				;;
 			perl | tap)
 				command -v prove >/dev/null || say perl "Perl's standard modules"
 				[ "$what" = perl ] || perl -MIPC::Run -e 1 2>/dev/null || say libipc-run-perl "Perl's IPC::Run"
@@ -266,6 +273,19 @@ find_libpq() {
 		include=$("$PG_CONFIG" --includedir)
 	fi
 	[ -f "$include/libpq-fe.h" ] || [ -f /usr/include/postgresql/libpq-fe.h ] || [ -f /usr/include/libpq-fe.h ]
+}
+
+# Debian's Python need not be the first in PATH.
+find_psycopg() {
+	local candidate
+
+	for candidate in ${PYTHON:+"$PYTHON"} python3 /usr/bin/python3; do
+		if "$candidate" -c 'import psycopg' 2>/dev/null; then
+			PYTHON=$candidate
+			return 0
+		fi
+	done
+	return 1
 }
 
 # The major to install: of the newest server that is there without its
