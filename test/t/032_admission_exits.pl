@@ -18,7 +18,7 @@ use constant AT_ONCE => 80;
 
 # What is asked of each class: room for this many, and this many wait.
 my %caps = (evicting => 7, patient => 6, impatient => 3);
-my $queue_limit = 14;
+my $queue_limit = 10;
 
 my $node = new_node(
 	'exits',
