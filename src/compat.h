@@ -139,6 +139,18 @@ gov_reserved_slots(void)
 }
 
 /*
+ * Those of them that are for whoever has the privileges of a role, which 16
+ * came with.  15 has neither, and asks for none.
+ */
+#if PG_VERSION_NUM >= 160000
+#define gov_reserved_connections()			ReservedConnections
+#define GOV_ROLE_USE_RESERVED_CONNECTIONS	ROLE_PG_USE_RESERVED_CONNECTIONS
+#else
+#define gov_reserved_connections()			0
+#define GOV_ROLE_USE_RESERVED_CONNECTIONS	InvalidOid
+#endif
+
+/*
  * application_name as the server will show it: 16 writes other than printable
  * ASCII as \xNN, 15 as a question mark.  Returns a palloc'd string.
  */

@@ -216,7 +216,7 @@ settle_down(void)
 
 /* Waits until there is a place, or it is refused; returns how long. */
 static GovTime
-wait_for_place(Port *port, GovTry *tried)
+wait_for_place(Port *port, int kept_places, GovTry *tried)
 {
 	WaitEventSet *events = make_events(port);
 	GovTime		began = gov_clock_now();
@@ -244,10 +244,10 @@ wait_for_place(Port *port, GovTry *tried)
 		/* a mode that has become weaker lets everybody in */
 		if (gov_admission_mode(gov_registry_mine()->class_id) != GOV_MODE_ENFORCE)
 		{
-			gov_queue_try(false, false, tried);
+			gov_queue_try(false, false, kept_places, tried);
 			break;
 		}
-		gov_queue_try(true, false, tried);
+		gov_queue_try(true, false, kept_places, tried);
 	}
 	FreeWaitEventSet(events);
 	enable_timeout_after(STATEMENT_TIMEOUT, AuthenticationTimeout * 1000);
@@ -262,17 +262,17 @@ wait_for_place(Port *port, GovTry *tried)
 }
 
 GovTime
-gov_admission_pass(Port *port)
+gov_admission_pass(Port *port, int kept_places)
 {
 	bool		enforce = gov_admission_mode(gov_registry_mine()->class_id) == GOV_MODE_ENFORCE;
 	GovTry		tried;
 
-	gov_queue_try(enforce, gov_admission_slots_run_short(), &tried);
+	gov_queue_try(enforce, gov_admission_slots_run_short(), kept_places, &tried);
 	if (!enforce)
 		observe(&tried);
 	else if (tried.admission.decision == GOV_DECISION_REFUSE)
 		refuse(&tried);
 	else if (tried.admission.decision != GOV_DECISION_ADMIT)
-		return wait_for_place(port, &tried);
+		return wait_for_place(port, kept_places, &tried);
 	return 0;
 }

@@ -24,9 +24,9 @@ extern bool gov_admission_slots_run_short(void);
  * Takes the login at this port, whose slot waits, to its place: at once, by
  * ending a session at rest, or by waiting.  Ends the process with a FATAL if
  * it is refused, or if the client goes away meanwhile.  Where the mode is
- * observe it returns at once, and notes what it would have done.  Returns how
- * long it has waited.
+ * observe it returns at once, and notes what it would have done.  kept_places:
+ * see GovAdmitFacts.  Returns how long it has waited.
  */
-extern GovTime gov_admission_pass(Port *port);
+extern GovTime gov_admission_pass(Port *port, int kept_places);
 
 #endif							/* GOV_ADMISSION_H */

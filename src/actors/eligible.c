@@ -120,3 +120,16 @@ gov_eligible(const GovSessionFacts *facts)
 {
 	return role_lets_in(facts) && database_lets_in(facts);
 }
+
+int
+gov_eligible_kept_places(const GovSessionFacts *facts)
+{
+	int			kept = gov_reserved_connections();
+
+	if (kept == 0)
+		return 0;
+	if (!has_privs_of_role(facts->role_oid, GOV_ROLE_USE_RESERVED_CONNECTIONS))
+		kept = 0;
+	gov_classify_forget_memberships();
+	return kept;
+}

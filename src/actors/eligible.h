@@ -21,4 +21,7 @@
  */
 extern bool gov_eligible(const GovSessionFacts *facts);
 
+/* How many places core keeps for roles of which this one is, superusers aside.  As for gov_eligible(). */
+extern int	gov_eligible_kept_places(const GovSessionFacts *facts);
+
 #endif							/* GOV_ELIGIBLE_H */

@@ -170,7 +170,7 @@ register_session(Port *port)
 								 generation, mode != GOV_MODE_OFF, gov_victim_on_exit));
 
 	if (mode != GOV_MODE_OFF && eligible)
-		waited = gov_admission_pass(port);
+		waited = gov_admission_pass(port, gov_eligible_kept_places(&facts));
 	if (exemption == GOV_EXEMPT_NOT && eligible)
 		gov_ledger_count_admitted(gov_registry_mine()->class_id);
 	if (exemption == GOV_EXEMPT_NOT)

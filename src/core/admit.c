@@ -31,12 +31,32 @@ gov_cause_name(GovCause cause)
 	return cause_names[cause];
 }
 
+static int
+places(const GovAdmitFacts *facts)
+{
+	return facts->free_places + facts->kept_places - facts->reserved_by_others;
+}
+
+static bool
+is_full(const GovAdmitFacts *facts)
+{
+	return facts->max_sessions > 0 && facts->sessions >= facts->max_sessions;
+}
+
+/* Whether it gets a place that none of those before it could have. */
+static bool
+passes_others(const GovAdmitFacts *facts)
+{
+	return facts->free_places <= facts->reserved_by_others && places(facts) > 0 &&
+		!facts->paused && facts->rate_ready_at <= facts->now && !is_full(facts);
+}
+
 /* Why there is no place for it now; *look_at: when there may be one by the clock alone. */
 static GovCause
 obstacle(const GovAdmitFacts *facts, GovTime *look_at)
 {
 	*look_at = GOV_NEVER;
-	if (facts->ahead > 0)
+	if (facts->ahead > 0 && !passes_others(facts))
 		return GOV_CAUSE_ORDER;
 	if (facts->paused)
 		return GOV_CAUSE_PAUSED;
@@ -45,12 +65,12 @@ obstacle(const GovAdmitFacts *facts, GovTime *look_at)
 		*look_at = facts->rate_ready_at;
 		return GOV_CAUSE_RATE;
 	}
-	if (facts->max_sessions > 0 && facts->sessions >= facts->max_sessions)
+	if (is_full(facts))
 	{
 		*look_at = facts->victim_ready_at;
 		return GOV_CAUSE_MAX_SESSIONS;
 	}
-	if (facts->free_places <= facts->reserved_by_others)
+	if (places(facts) <= 0)
 	{
 		*look_at = facts->victim_ready_at;
 		return GOV_CAUSE_RESERVE;
@@ -67,9 +87,8 @@ helps_to_evict(const GovAdmitFacts *facts, GovCause cause)
 
 	/* above its cap a class needs more than one to go; the surplus ends by itself */
 	if (cause == GOV_CAUSE_MAX_SESSIONS)
-		return facts->sessions == facts->max_sessions &&
-			facts->free_places + 1 > facts->reserved_by_others;
-	return cause == GOV_CAUSE_RESERVE && facts->free_places == facts->reserved_by_others;
+		return facts->sessions == facts->max_sessions && places(facts) + 1 > 0;
+	return cause == GOV_CAUSE_RESERVE && places(facts) == 0;
 }
 
 /* What is to be done about an obstacle: wait, or be refused. */

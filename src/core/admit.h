@@ -56,6 +56,7 @@ typedef struct GovAdmitFacts
 
 	/* the server */
 	int			free_places;	/* usable ones that no session has */
+	int			kept_places;	/* more of them, kept for roles like this one's */
 	int			reserved_by_others; /* places that other classes keep and do not use now */
 	bool		slots_run_short;	/* of process slots there are hardly more than the reserved ones */
 } GovAdmitFacts;
@@ -70,7 +71,8 @@ typedef struct GovAdmission
 
 /*
  * Decides, in this order: others before it -> paused -> pace -> place under
- * the cap and beside the reserves -> evict -> queue -> refuse.  Nothing is
+ * the cap and beside the reserves -> evict -> queue -> refuse.  Whoever gets a
+ * place that is kept for its like passes those before it.  Nothing is
  * spent by it.  Whoever is queued is refused only when his time is over, or, if he
  * is there just to evict, once nobody is left whom he might.
  */

@@ -309,7 +309,7 @@ admit(ClassQueue *class, int slot, GovTime now)
 }
 
 void
-gov_queue_try(bool enforce, bool slots_run_short, GovTry *result)
+gov_queue_try(bool enforce, bool slots_run_short, int kept_places, GovTry *result)
 {
 	GovSessionSlot *mine = gov_registry_mine();
 	int			slot = mine - gov_registry_slot(0);
@@ -331,6 +331,7 @@ gov_queue_try(bool enforce, bool slots_run_short, GovTry *result)
 	}
 	class = &queue->classes[mine->class_id];
 	facts = facts_of(mine->class_id, slots_run_short, now);
+	facts.kept_places = kept_places;
 	if (waiter->since != 0)
 	{
 		/* a clock that was set back must not make it wait for as much longer */

@@ -84,9 +84,9 @@ extern GovMode gov_queue_mode_of(int class_id);
 /*
  * Tries to admit the session of this backend, whose slot waits.  enforce:
  * carries the decision out; otherwise admits in any case, and says what it
- * would have been.  slots_run_short: see GovAdmitFacts.
+ * would have been.  slots_run_short, kept_places: see GovAdmitFacts.
  */
-extern void gov_queue_try(bool enforce, bool slots_run_short, GovTry *result);
+extern void gov_queue_try(bool enforce, bool slots_run_short, int kept_places, GovTry *result);
 
 /* Admits the session of this backend whatever the limits are, and spends nothing.  Never errors. */
 extern void gov_queue_let_in(void);

@@ -250,7 +250,7 @@ subtest 'every way out' => sub {
 		"the server's own idle_in_transaction_session_timeout",
 		sub {
 			my $c = login('slow');
-			$c->run("SET idle_in_transaction_session_timeout = '50ms'", 'BEGIN', 'SELECT 1');
+			$c->run("SET idle_in_transaction_session_timeout = '50ms'", 'BEGIN; SELECT 1');
 			is_deeply([ @{ $c->wait_for_end }{qw(C D)} ], [ '25P03', undef ], 'keeps its own words');
 		});
 	$out->(
@@ -289,7 +289,7 @@ subtest 'every way out' => sub {
 		'a reclaim in a transaction',
 		sub {
 			my $c = login('quick');
-			$c->run('BEGIN', 'SELECT 1');
+			$c->run('BEGIN; SELECT 1');
 			is($c->wait_for_end->{C}, '25P03', 'reclaimed');
 		});
 
@@ -434,7 +434,7 @@ foreach my $how ('fast', 'immediate')
 		my $start = time();
 
 		$node->stop($how);
-		cmp_ok(time() - $start, '<', 5, 'takes no time');
+		cmp_ok(time() - $start, '<', 20, 'waits for nobody');
 		is_deeply(
 			[ @{ $clients[20]->wait_for_end }{qw(C M)} ],
 			[ '57P01', 'terminating connection due to administrator command' ],

@@ -51,7 +51,7 @@ subtest 'a standby governs' => sub {
 	my $open = login('quick', host => '127.0.0.1');
 	my $slow = login('slow');
 	my ($zombie_pid, $open_pid) = ($zombie->pid, $open->pid);
-	$open->run('BEGIN', 'SELECT 1');
+	$open->run('BEGIN; SELECT 1');
 	is(class_of($slow), 'slow', 'its sessions have classes');
 	is_farewell_idle($zombie->wait_for_end, 'idle', 'quick', 'a stale one ends');
 	is($open->wait_for_end->{C}, '25P03', 'one in a transaction too');

@@ -23,7 +23,7 @@ my $admin = admin_of($node);
 $admin->run('CREATE ROLE sender LOGIN');
 set_policy(
 	$admin,
-	"INSERT INTO governor.classes (name, idle_timeout, idle_in_transaction_timeout) VALUES ('slow', '500 ms', '500 ms')",
+	"INSERT INTO governor.classes (name, idle_timeout, idle_in_transaction_timeout) VALUES ('slow', '1 s', '1 s')",
 	"INSERT INTO governor.rules (position, class, role) VALUES (10, 'slow', 'sender')");
 
 foreach my $state ('idle', 'idle in transaction')

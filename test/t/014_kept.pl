@@ -22,7 +22,7 @@ $admin->run('CREATE ROLE app LOGIN', 'CREATE ROLE replica LOGIN REPLICATION');
 set_policy(
 	$admin,
 	"INSERT INTO governor.classes (name, idle_timeout, idle_in_transaction_timeout, max_lifetime) VALUES
-		('quick', '300 ms', '300 ms', NULL), ('short_life', NULL, NULL, '300 ms')",
+		('quick', '500 ms', '500 ms', NULL), ('short_life', NULL, NULL, '300 ms')",
 	"INSERT INTO governor.classes (name, idle_timeout, mode) VALUES ('watched', '300 ms', 'observe')",
 	"INSERT INTO governor.rules (position, class, application_name)
 		SELECT row_number() OVER (ORDER BY name), name, name FROM governor.classes WHERE NOT shipped");
@@ -59,11 +59,14 @@ sub survivors
 	my ($class, %sessions) = @_;
 	my %clients;
 
+	# however long all of it takes, nobody ends meanwhile
+	set_mode($admin, 'observe');
 	foreach my $name (sort keys %sessions)
 	{
 		$clients{$name} = login($class);
 		$clients{$name}->query($_) foreach @{ $sessions{$name} };
 	}
+	set_mode($admin, 'enforce');
 	others_end($class) for 1 .. 2;
 	return join ' ', grep { !$clients{$_}->has_ended } sort keys %clients;
 }

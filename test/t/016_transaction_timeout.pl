@@ -94,7 +94,7 @@ subtest 'a statement' => sub {
 
 	$client->extended('SELECT pg_sleep(60)');
 	is_cancelled($client, 'by the extended protocol');
-	$client->query('BEGIN; SELECT pg_sleep(0.3)');
+	$client->query('BEGIN; SELECT pg_sleep(0.1)');
 	is($client->error, undef, 'a block within its time');
 	$client->query('SELECT pg_sleep(60)');
 	is_cancelled($client, 'ends as a whole');
@@ -214,11 +214,25 @@ subtest 'a statement that ends before it stops' => sub {
 
 	$long = "translate($long, 'x', 'x')" for 1 .. 8;
 	$admin->run("CREATE PROCEDURE sum(text) LANGUAGE internal AS 'md5_text'");
-	$client->start("INSERT INTO work VALUES ('never'); SELECT pg_sleep(0.5); CALL public.sum($long)");
-	$admin->wait_for('SELECT clock_timestamp() - xact_start > \'700 ms\' FROM pg_stat_activity WHERE pid = ' . $client->pid);
-	$admin->run('SELECT pg_reload_conf()');    # which makes the governor look now
-	$client->finish;
+
+	# on a busy machine it may have ended before it is asked
+	my ($try, $hit) = (0, 0);
+	do
+	{
+		$try++;
+		$client->start("INSERT INTO work VALUES ('never'); SELECT pg_sleep(0.5) AS try_$try; CALL public.sum($long)");
+		$admin->wait_for("SELECT query LIKE '%try_$try;%' AND (state = 'idle' OR clock_timestamp() - xact_start > '700 ms')
+			FROM pg_stat_activity WHERE pid = " . $client->pid);
+		$admin->run('SELECT pg_reload_conf()');    # which makes the governor look now
+		$client->finish;
+		if (!$client->error)
+		{
+			$hit++ unless $client->works;
+			$admin->run('TRUNCATE work');
+		}
+	} until ($client->error || $hit || $try == 10);
 	is_cancelled($client, 'is cancelled before it commits');
+	is($hit, 0, 'and never after it');
 	is($admin->value('SELECT count(*) FROM work'), 0, 'so nothing of it stays');
 
 	set_conf($node, 'governor.sweep_interval' => '100ms', 'governor.mode' => 'enforce');
@@ -285,7 +299,7 @@ subtest 'at the very moment' => sub {
 
 		foreach my $client (@clients)
 		{
-			my $length = 0.46 + 0.02 * $i++ + 0.005 * $round;
+			my $length = 0.46 + 0.03 * $i++ + 0.005 * $round;
 
 			$client->start(
 				"BEGIN; INSERT INTO work VALUES ('r$round c$i'); SELECT pg_sleep($length); COMMIT; BEGIN; SELECT pg_sleep(0.2); COMMIT");
@@ -330,7 +344,7 @@ subtest 'observe' => sub {
 	is(events_of($client), 'would_reclaim:transaction_timeout', 'it is noted, once');
 	like(
 		$admin->value('SELECT detail FROM governor.events WHERE pid = ' . $client->pid),
-		qr/^in a transaction for 0\.\d s$/, 'for how long');
+		qr/^in a transaction for (0\.[6-9]|1\.\d) s$/, 'for how long');
 	is($admin->value('SELECT would_reclaim FROM governor.stat_classes WHERE class = \'watched\''), 1, 'and counted');
 };
 

@@ -86,6 +86,49 @@ order_of_decisions(void)
 }
 
 static void
+kept_places(void)
+{
+	GovAdmitFacts f = plain();
+
+	f.free_places = f.reserved_by_others = 4;
+	f.kept_places = 2;
+	check("a kept place", f, GOV_DECISION_ADMIT, GOV_CAUSE_NONE, 0);
+	f.ahead = 3;
+	check("past those who cannot have it", f, GOV_DECISION_ADMIT, GOV_CAUSE_NONE, 0);
+	f.slots_run_short = true;
+	check("also with few slots", f, GOV_DECISION_ADMIT, GOV_CAUSE_NONE, 0);
+	f.slots_run_short = false;
+	f.ahead = 1;
+	f.free_places = 5;
+	check("behind those whose turn it is", f, GOV_DECISION_QUEUE, GOV_CAUSE_ORDER, GOV_NEVER);
+	f.free_places = 3;
+	check("the last one", f, GOV_DECISION_ADMIT, GOV_CAUSE_NONE, 0);
+	f.free_places = 2;
+	check("none is left", f, GOV_DECISION_QUEUE, GOV_CAUSE_ORDER, GOV_NEVER);
+	f.ahead = 0;
+	check("none is left, first", f, GOV_DECISION_QUEUE, GOV_CAUSE_RESERVE, GOV_NEVER);
+	f.victim_ready_at = NOW;
+	check("none is left, and one rests", f, GOV_DECISION_EVICT, GOV_CAUSE_RESERVE, 0);
+	f.ahead = 1;
+	check("none is left, and it is not first", f, GOV_DECISION_QUEUE, GOV_CAUSE_ORDER, GOV_NEVER);
+
+	/* of all other limits it is free of none */
+	f = plain();
+	f.free_places = 0;
+	f.kept_places = 2;
+	f.sessions = 10;
+	check("full", f, GOV_DECISION_QUEUE, GOV_CAUSE_MAX_SESSIONS, GOV_NEVER);
+	f.ahead = 1;
+	check("full, not first", f, GOV_DECISION_QUEUE, GOV_CAUSE_ORDER, GOV_NEVER);
+	f.sessions = 9;
+	f.rate_ready_at = NOW + 1;
+	check("pace, not first", f, GOV_DECISION_QUEUE, GOV_CAUSE_ORDER, GOV_NEVER);
+	f.rate_ready_at = NOW;
+	f.paused = true;
+	check("paused, not first", f, GOV_DECISION_QUEUE, GOV_CAUSE_ORDER, GOV_NEVER);
+}
+
+static void
 evictions(void)
 {
 	GovAdmitFacts f = plain();
@@ -205,21 +248,25 @@ properties(void)
 			.rate_ready_at = NOW - 2 + (GovTime) unit_random_below(5),
 			.victim_ready_at = unit_random_below(2) == 0 ? GOV_NEVER : NOW - 2 + (GovTime) unit_random_below(5),
 			.free_places = (int) unit_random_below(4) - 1,
+			.kept_places = (int) unit_random_below(3),
 			.reserved_by_others = (int) unit_random_below(3),
 			.slots_run_short = unit_random_below(2) == 0,
 		};
 		GovAdmission a = gov_admit_decide(&f);
 		bool		full = f.max_sessions > 0 && f.sessions >= f.max_sessions;
-		bool		first = f.ahead == 0 && !f.paused && f.rate_ready_at <= NOW;
+		bool		may = !f.paused && f.rate_ready_at <= NOW;
+		bool		first = may && f.ahead == 0;
+		bool		others_may = f.free_places > f.reserved_by_others;
+		bool		has_place = f.free_places + f.kept_places > f.reserved_by_others;
 
-		/* a place, and only then */
+		/* a place, and only then; before others only one that they cannot have */
 		CHECK((a.decision == GOV_DECISION_ADMIT) ==
-			  (first && !full && f.free_places > f.reserved_by_others));
+			  (may && !full && has_place && (f.ahead == 0 || !others_may)));
 		CHECK((a.decision == GOV_DECISION_ADMIT) == (a.cause == GOV_CAUSE_NONE));
 
 		/* nobody is evicted without need, nor before his time */
 		if (a.decision == GOV_DECISION_EVICT)
-			CHECK(first && f.victim_ready_at <= NOW && (full || f.free_places <= f.reserved_by_others));
+			CHECK(first && f.victim_ready_at <= NOW && (full || !has_place));
 
 		/* whoever waits is refused for his time alone, and wakes for it; who came to evict does not wait */
 		if (f.is_queued && f.only_evicts)
@@ -235,6 +282,7 @@ properties(void)
 
 const UnitTest admit_tests[] = {
 	{"admit: the order of decisions", order_of_decisions},
+	{"admit: places that are kept", kept_places},
 	{"admit: evictions", evictions},
 	{"admit: refusals", refusals},
 	{"admit: when to come again", retry_after},
