@@ -21,6 +21,8 @@ extern const UnitTest reason_tests[];
 extern const UnitTest window_tests[];
 extern const UnitTest admit_tests[];
 extern const UnitTest policy_tests[];
+extern const UnitTest breaker_tests[];
+extern const UnitTest breaker_model_tests[];
 
 int
 main(void)
@@ -35,6 +37,8 @@ main(void)
 		window_tests,
 		admit_tests,
 		policy_tests,
+		breaker_tests,
+		breaker_model_tests,
 	};
 
 	return unit_run(lists, lengthof(lists));
