@@ -110,6 +110,17 @@ spread() {
 			  printf "median " f " (quartiles " f " to " f ", all " f " to " f ", n %d)\n", m, at(0.25), at(0.75), v[1], v[NR], NR }'
 }
 
+# A required figure; the value may be empty.  Usage: must TEXT VALUE RELATION LIMIT
+must() {
+	if [ -z "$2" ]; then
+		say "NOT MEASURED: $1"
+	elif awk -v a="$2" -v b="$4" "BEGIN { exit !(a $3 b) }"; then
+		say "HOLDS: $1: $2 (required: $3 $4)"
+	else
+		say "FALLS SHORT: $1: $2 (required: $3 $4)"
+	fi
+}
+
 # Waits until a query answers t.  Usage: wait_for_sql SECONDS QUERY
 wait_for_sql() {
 	local until=$((SECONDS + $1))
@@ -131,6 +142,26 @@ end_helpers() {
 		wait "$pid" 2>/dev/null || :
 	done
 	HELPERS=()
+}
+
+# Waits until a helper has ended; its pid is nobody's after that.  Usage: finish PID
+finish() {
+	local status=0 pid others=()
+
+	wait "$1" || status=$?
+	for pid in "${HELPERS[@]}"; do
+		[ "$pid" = "$1" ] || others+=("$pid")
+	done
+	HELPERS=(${others[@]+"${others[@]}"})
+	[ "$status" = 0 ] || fail "a client ended with status $status"
+}
+
+# A helper in the background, so that a signal to the script is heard at once; its
+# output goes to a file.  Usage: run FILE COMMAND...
+run() {
+	"${@:2}" >"$1" &
+	HELPERS+=("$!")
+	finish "$!"
 }
 
 # Opens sessions that rest until end_helpers.  Usage: hold_sleepers N [OPTION...]

@@ -191,17 +191,6 @@ end_workload() {
 	fi
 }
 
-# A required figure.  Usage: must TEXT VALUE (RELATION LIMIT)
-must() {
-	if [ -z "$2" ]; then
-		say "NOT MEASURED: $1"
-	elif awk -v a="$2" -v b="$4" "BEGIN { exit !(a $3 b) }"; then
-		say "HOLDS: $1: $2 (required: $3 $4)"
-	else
-		say "FALLS SHORT: $1: $2 (required: $3 $4)"
-	fi
-}
-
 # A column of the records.  Usage: figure WORKLOAD PEER SETTING COLUMN [median|min|max|sum]
 figure() {
 	perl "$HERE/table.pl" "$RECORDS" "$@"
@@ -220,26 +209,6 @@ ratio() {
 #
 # A run
 #
-
-# Waits until a helper has ended; its pid is nobody's after that.  Usage: finish PID
-finish() {
-	local status=0 pid others=()
-
-	wait "$1" || status=$?
-	for pid in "${HELPERS[@]}"; do
-		[ "$pid" = "$1" ] || others+=("$pid")
-	done
-	HELPERS=(${others[@]+"${others[@]}"})
-	[ "$status" = 0 ] || fail "a fleet ended with status $status"
-}
-
-# A helper in the background, so that a signal to the script is heard at once; its
-# output goes to a file.  Usage: run FILE COMMAND...
-run() {
-	"${@:2}" >"$1" &
-	HELPERS+=("$!")
-	finish "$!"
-}
 
 # Waits for a file that a helper makes.  Usage: wait_for_file FILE PID
 wait_for_file() {
