@@ -51,7 +51,7 @@ ORDER BY conrelid::regclass::text COLLATE "C", contype, conname COLLATE "C";
 
 SELECT tgrelid::regclass AS table, tgname AS trigger, tgfoid::regprocedure AS function, tgenabled AS enabled
 FROM pg_trigger
-WHERE tgrelid IN ('governor.classes'::regclass, 'governor.rules'::regclass) AND NOT tgisinternal
+WHERE tgrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'governor'::regnamespace) AND NOT tgisinternal
 ORDER BY 1, 2;
 
 -- Who may do what with tables and views, besides their owner.
@@ -73,7 +73,7 @@ WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
 UNION ALL
 SELECT attrelid::regclass || '.' || attname
 FROM pg_attribute
-WHERE attrelid IN ('governor.classes'::regclass, 'governor.rules'::regclass) AND attnum > 0
+WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'governor'::regnamespace AND relkind = 'r') AND attnum > 0
 	AND col_description(attrelid, attnum) IS NULL
 UNION ALL
 SELECT name FROM pg_settings

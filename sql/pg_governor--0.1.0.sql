@@ -15,6 +15,91 @@ CREATE SCHEMA governor;
 -- so, and takes only NULL, 0, false, or what is shipped here.
 --
 
+CREATE TABLE governor.breaker_settings (
+	name text NOT NULL
+		CONSTRAINT breaker_settings_pkey PRIMARY KEY,
+	window_type text NOT NULL DEFAULT 'count',
+	window_size integer,
+	minimum_calls integer NOT NULL DEFAULT 20,
+	failure_rate numeric NOT NULL DEFAULT 50,
+	slow_call_duration interval,
+	slow_call_rate numeric NOT NULL DEFAULT 100,
+	open_for interval NOT NULL DEFAULT '5 s',
+	half_open_calls integer NOT NULL DEFAULT 3,
+	half_open_timeout interval NOT NULL DEFAULT '5 s',
+	role text,
+	failure_sqlstates text[],
+	shipped boolean NOT NULL,
+
+	CONSTRAINT "name: 1 to 63 bytes, no control characters"
+		CHECK (octet_length(name) BETWEEN 1 AND 63 AND name !~ E'[\\u0001-\\u001f\\u007f]'),
+	CONSTRAINT "window_type: count or time"
+		CHECK (window_type IN ('count', 'time')),
+	CONSTRAINT "window_size: 1 to 10000 calls, 1 to 3600 s; NULL: 100 or 10"
+		CHECK (window_size BETWEEN 1 AND CASE window_type WHEN 'time' THEN 3600 ELSE 10000 END),
+	CONSTRAINT "minimum_calls: 1 to 1000000"
+		CHECK (minimum_calls BETWEEN 1 AND 1000000),
+	CONSTRAINT "failure_rate: percent, 0.001 to 100"
+		CHECK (failure_rate BETWEEN 0.001 AND 100),
+	CONSTRAINT "slow_call_duration: positive, finite, without months"
+		CHECK (slow_call_duration > '0' AND slow_call_duration <= '10000 days'
+			   AND extract(month FROM slow_call_duration) = 0
+			   AND extract(year FROM slow_call_duration) = 0),
+	CONSTRAINT "slow_call_rate: percent, 0.001 to 100"
+		CHECK (slow_call_rate BETWEEN 0.001 AND 100),
+	CONSTRAINT "open_for: positive, finite, without months"
+		CHECK (open_for > '0' AND open_for <= '10000 days'
+			   AND extract(month FROM open_for) = 0 AND extract(year FROM open_for) = 0),
+	CONSTRAINT "half_open_calls: 1 to 100"
+		CHECK (half_open_calls BETWEEN 1 AND 100),
+	CONSTRAINT "half_open_timeout: positive, finite, without months"
+		CHECK (half_open_timeout > '0' AND half_open_timeout <= '10000 days'
+			   AND extract(month FROM half_open_timeout) = 0
+			   AND extract(year FROM half_open_timeout) = 0),
+	CONSTRAINT "role: a name of 1 to 63 bytes"
+		CHECK (octet_length(role) BETWEEN 1 AND 63),
+	CONSTRAINT "failure_sqlstates: 1 to 32 SQLSTATEs or their classes"
+		CHECK (array_ndims(failure_sqlstates) = 1 AND cardinality(failure_sqlstates) BETWEEN 1 AND 32
+			   AND array_to_string(failure_sqlstates, ',', '?') ~ '^[0-9A-Z]{2}([0-9A-Z]{3})?(,[0-9A-Z]{2}([0-9A-Z]{3})?)*$')
+);
+
+COMMENT ON TABLE governor.breaker_settings IS 'Circuit breakers that all sessions share; in force in the database named by governor.database';
+COMMENT ON COLUMN governor.breaker_settings.name IS 'What callers, classes and views call the breaker';
+COMMENT ON COLUMN governor.breaker_settings.window_type IS 'Over what the rates are measured: the last window_size calls (count) or seconds (time)';
+COMMENT ON COLUMN governor.breaker_settings.window_size IS 'Calls, or seconds; NULL: 100 calls, 10 seconds';
+COMMENT ON COLUMN governor.breaker_settings.minimum_calls IS 'So many calls must be in the window before it can open';
+COMMENT ON COLUMN governor.breaker_settings.failure_rate IS 'Percent of failed calls at which it opens';
+COMMENT ON COLUMN governor.breaker_settings.slow_call_duration IS 'A call that took longer is slow; NULL: none is';
+COMMENT ON COLUMN governor.breaker_settings.slow_call_rate IS 'Percent of slow calls at which it opens';
+COMMENT ON COLUMN governor.breaker_settings.open_for IS 'How long it refuses everybody before it tries again';
+COMMENT ON COLUMN governor.breaker_settings.half_open_calls IS 'So many calls are let through then, and decide by their results';
+COMMENT ON COLUMN governor.breaker_settings.half_open_timeout IS 'A call of these that is not reported within it counts as failed';
+COMMENT ON COLUMN governor.breaker_settings.role IS 'Only members of this role may use it; NULL: everyone';
+COMMENT ON COLUMN governor.breaker_settings.failure_sqlstates IS 'For a breaker of a class: errors that count as failures; NULL: 53, 58, XX, and 57014 by statement_timeout';
+COMMENT ON COLUMN governor.breaker_settings.shipped IS 'Always false: pg_governor ships no breaker';
+
+CREATE TABLE governor.rate_settings (
+	name text NOT NULL
+		CONSTRAINT rate_settings_pkey PRIMARY KEY,
+	rate text NOT NULL,
+	role text,
+	shipped boolean NOT NULL,
+
+	CONSTRAINT "name: 1 to 63 bytes, no control characters"
+		CHECK (octet_length(name) BETWEEN 1 AND 63 AND name !~ E'[\\u0001-\\u001f\\u007f]'),
+	CONSTRAINT "rate: 1 to 4 of count/period, as 100/1s"
+		CHECK (rate ~ '^([1-9][0-9]{0,5}|1000000) */ *([1-9][0-9]{0,4})? *(ms|s|m|min|h)( *, *([1-9][0-9]{0,5}|1000000) */ *([1-9][0-9]{0,4})? *(ms|s|m|min|h)){0,3}$'
+			   AND octet_length(rate) <= 127),
+	CONSTRAINT "role: a name of 1 to 63 bytes"
+		CHECK (octet_length(role) BETWEEN 1 AND 63)
+);
+
+COMMENT ON TABLE governor.rate_settings IS 'Rate limits that all sessions share; in force in the database named by governor.database';
+COMMENT ON COLUMN governor.rate_settings.name IS 'What callers call the limit';
+COMMENT ON COLUMN governor.rate_settings.rate IS 'A list of count/period that all hold: never more than count in any period';
+COMMENT ON COLUMN governor.rate_settings.role IS 'Only members of this role may take; NULL: everyone';
+COMMENT ON COLUMN governor.rate_settings.shipped IS 'Always false: pg_governor ships no rate limit';
+
 CREATE TABLE governor.classes (
 	name text NOT NULL
 		CONSTRAINT classes_pkey PRIMARY KEY,
@@ -38,7 +123,8 @@ CREATE TABLE governor.classes (
 	keep_warm integer NOT NULL DEFAULT 0,
 	reclaim_rate numeric,
 	paused boolean NOT NULL DEFAULT false,
-	breaker text,
+	breaker text
+		CONSTRAINT classes_breaker_fkey REFERENCES governor.breaker_settings (name) ON UPDATE CASCADE,
 	settings text[],
 	description text,
 	changed_by name,
@@ -118,10 +204,10 @@ CREATE TABLE governor.classes (
 	CONSTRAINT "unresponsive_timeout: not in this version"
 		CHECK (unresponsive_timeout IN ('0', '20 s')),
 	CONSTRAINT "sessions_per_instance: not in this version"
-		CHECK (sessions_per_instance = 0),
-	CONSTRAINT "breaker: not in this version"
-		CHECK (breaker IS NULL)
+		CHECK (sessions_per_instance = 0)
 );
+
+CREATE INDEX classes_breaker_idx ON governor.classes (breaker);
 
 COMMENT ON TABLE governor.classes IS 'Thresholds of each class of sessions; in force in the database named by governor.database';
 COMMENT ON COLUMN governor.classes.name IS 'What rules and views call the class';
@@ -145,7 +231,7 @@ COMMENT ON COLUMN governor.classes.sessions_per_instance IS 'Not in this version
 COMMENT ON COLUMN governor.classes.keep_warm IS 'So many idle sessions, those used last, are left alone by idle_timeout';
 COMMENT ON COLUMN governor.classes.reclaim_rate IS 'Stale sessions that are ended per second at most; NULL: no limit';
 COMMENT ON COLUMN governor.classes.paused IS 'Newcomers wait, resting sessions end: to drain the class';
-COMMENT ON COLUMN governor.classes.breaker IS 'Not in this version: the circuit breaker that guards the class';
+COMMENT ON COLUMN governor.classes.breaker IS 'The circuit breaker that guards the class: its transactions feed it, and while it is open there are no new ones; NULL: none';
 COMMENT ON COLUMN governor.classes.settings IS 'Defaults of parameters for sessions that log in, as name=value; NULL: none';
 COMMENT ON COLUMN governor.classes.description IS 'For people';
 COMMENT ON COLUMN governor.classes.changed_by IS 'Who changed the row last; kept by a trigger';
@@ -220,10 +306,22 @@ CREATE TRIGGER policy_row BEFORE INSERT OR UPDATE OR DELETE ON governor.rules
 	FOR EACH ROW EXECUTE FUNCTION governor.policy_row();
 CREATE TRIGGER policy_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON governor.rules
 	FOR EACH STATEMENT EXECUTE FUNCTION governor.policy_changed();
+CREATE TRIGGER policy_row BEFORE INSERT OR UPDATE OR DELETE ON governor.breaker_settings
+	FOR EACH ROW EXECUTE FUNCTION governor.policy_row();
+CREATE TRIGGER policy_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON governor.breaker_settings
+	FOR EACH STATEMENT EXECUTE FUNCTION governor.policy_changed();
+CREATE TRIGGER policy_row BEFORE INSERT OR UPDATE OR DELETE ON governor.rate_settings
+	FOR EACH ROW EXECUTE FUNCTION governor.policy_row();
+CREATE TRIGGER policy_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON governor.rate_settings
+	FOR EACH STATEMENT EXECUTE FUNCTION governor.policy_changed();
 ALTER TABLE governor.classes ENABLE ALWAYS TRIGGER policy_row;
 ALTER TABLE governor.classes ENABLE ALWAYS TRIGGER policy_changed;
 ALTER TABLE governor.rules ENABLE ALWAYS TRIGGER policy_row;
 ALTER TABLE governor.rules ENABLE ALWAYS TRIGGER policy_changed;
+ALTER TABLE governor.breaker_settings ENABLE ALWAYS TRIGGER policy_row;
+ALTER TABLE governor.breaker_settings ENABLE ALWAYS TRIGGER policy_changed;
+ALTER TABLE governor.rate_settings ENABLE ALWAYS TRIGGER policy_row;
+ALTER TABLE governor.rate_settings ENABLE ALWAYS TRIGGER policy_changed;
 
 -- What is shipped.  Only for this script: how many processors there are.
 
@@ -252,8 +350,10 @@ INSERT INTO governor.rules (position, class, application_name, function) VALUES
 
 SELECT pg_catalog.pg_extension_config_dump('governor.classes', 'WHERE NOT shipped');
 SELECT pg_catalog.pg_extension_config_dump('governor.rules', 'WHERE NOT shipped');
+SELECT pg_catalog.pg_extension_config_dump('governor.breaker_settings', 'WHERE NOT shipped');
+SELECT pg_catalog.pg_extension_config_dump('governor.rate_settings', 'WHERE NOT shipped');
 
-GRANT SELECT ON governor.classes, governor.rules TO pg_monitor;
+GRANT SELECT ON governor.classes, governor.rules, governor.breaker_settings, governor.rate_settings TO pg_monitor;
 
 --
 -- Functions
@@ -300,6 +400,61 @@ CREATE FUNCTION governor.register(
 COMMENT ON FUNCTION governor.register(text, text, text, text, interval) IS
 	'Says which function this session belongs to, once; returns the class it is in then. A lease is refused in this version';
 
+CREATE FUNCTION governor.breaker_allow(name text) RETURNS boolean
+	LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'gov_breaker_allow_0_1';
+COMMENT ON FUNCTION governor.breaker_allow(text) IS
+	'Whether a call is worth making; the session remembers its permit for breaker_record()';
+
+CREATE FUNCTION governor.breaker_record(
+	name text, success boolean, duration interval DEFAULT NULL, permit bigint DEFAULT NULL) RETURNS void
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'gov_breaker_record_0_1';
+COMMENT ON FUNCTION governor.breaker_record(text, boolean, interval, bigint) IS
+	'Reports what became of a call; not undone by a rollback. permit: a number of breaker_acquire(), in any session; NULL: what this session was allowed last';
+
+CREATE FUNCTION governor.breaker_check(name text) RETURNS void
+	LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'gov_breaker_check_0_1';
+COMMENT ON FUNCTION governor.breaker_check(text) IS
+	'As breaker_allow(), but raises 53400 with a time to retry where that is false';
+
+CREATE FUNCTION governor.breaker_acquire(name text) RETURNS bigint
+	LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'gov_breaker_acquire_0_1';
+COMMENT ON FUNCTION governor.breaker_acquire(text) IS
+	'As breaker_allow(), but returns the permit, for a report by any session; NULL: refused';
+
+CREATE FUNCTION governor.breaker_force(name text, state text) RETURNS void
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'gov_breaker_force_0_1';
+REVOKE ALL ON FUNCTION governor.breaker_force(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION governor.breaker_force(text, text) IS
+	'Enters a state by hand: closed, open, half_open, disabled, forced_open or metrics_only';
+
+CREATE FUNCTION governor.breaker_reset(name text) RETURNS void
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'gov_breaker_reset_0_1';
+REVOKE ALL ON FUNCTION governor.breaker_reset(text) FROM PUBLIC;
+COMMENT ON FUNCTION governor.breaker_reset(text) IS 'Closes a breaker and forgets what it has counted';
+
+CREATE FUNCTION governor.rate_take(
+	name text, amount bigint DEFAULT 1,
+	OUT granted boolean, OUT remaining bigint, OUT retry_after interval)
+	LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'gov_rate_take_0_1';
+COMMENT ON FUNCTION governor.rate_take(text, bigint) IS
+	'Takes so many of a rate limit, all or none; retry_after: when as many can be taken; NULL if they were. Not undone by a rollback';
+
+CREATE FUNCTION governor.breakers(
+	OUT name text, OUT state text, OUT calls integer, OUT failure_rate double precision,
+	OUT slow_rate double precision, OUT opened_at timestamptz, OUT retry_after interval,
+	OUT permits_left integer, OUT not_permitted bigint)
+	RETURNS SETOF record
+	LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'gov_breakers_0_1';
+COMMENT ON FUNCTION governor.breakers() IS 'Rows of the view governor.breakers';
+
 CREATE FUNCTION governor.sessions(
 	OUT pid integer, OUT datname name, OUT usename name, OUT application_name text,
 	OUT client_addr inet, OUT client_port integer, OUT class text, OUT rule integer,
@@ -328,7 +483,7 @@ CREATE FUNCTION governor.stat_classes(
 	OUT queued bigint, OUT queued_paused bigint, OUT queued_order bigint, OUT queued_rate bigint,
 	OUT queued_max_sessions bigint, OUT queued_reserve bigint, OUT queue_time interval,
 	OUT refused bigint, OUT refused_paused bigint, OUT refused_order bigint, OUT refused_rate bigint,
-	OUT refused_max_sessions bigint, OUT refused_reserve bigint, OUT refused_server bigint,
+	OUT refused_max_sessions bigint, OUT refused_reserve bigint, OUT refused_server bigint, OUT refused_breaker bigint,
 	OUT would_queue bigint, OUT would_evict bigint, OUT would_refuse bigint, OUT reclaimed bigint,
 	OUT reclaimed_idle bigint, OUT reclaimed_idle_in_transaction bigint,
 	OUT reclaimed_lifetime bigint, OUT reclaimed_transaction_timeout bigint,
@@ -397,7 +552,7 @@ COMMENT ON COLUMN governor.admission.decision IS 'What a newcomer would meet now
 CREATE VIEW governor.stat_classes AS
 	SELECT class, admitted, evicted, queued, queued_paused, queued_order, queued_rate,
 		   queued_max_sessions, queued_reserve, queue_time, refused, refused_paused, refused_order,
-		   refused_rate, refused_max_sessions, refused_reserve, refused_server,
+		   refused_rate, refused_max_sessions, refused_reserve, refused_server, refused_breaker,
 		   would_queue, would_evict, would_refuse, reclaimed, reclaimed_idle,
 		   reclaimed_idle_in_transaction, reclaimed_lifetime, reclaimed_transaction_timeout,
 		   reclaimed_surplus, reclaimed_paused, reclaimed_requested, cancelled, would_reclaim, declined, regrets, gate_waits, gate_time, gate_passes, stats_reset
@@ -406,6 +561,19 @@ COMMENT ON VIEW governor.stat_classes IS 'What was decided in each class since s
 COMMENT ON COLUMN governor.stat_classes.cancelled IS 'Statements that transaction_timeout told to stop; their sessions went on';
 COMMENT ON COLUMN governor.stat_classes.would_reclaim IS 'Sessions that enforce would have ended, counted in observe';
 COMMENT ON COLUMN governor.stat_classes.declined IS 'Requests to end that a session declined, because it was no longer at rest';
+
+CREATE VIEW governor.breakers AS
+	SELECT name, state, calls, failure_rate, slow_rate, opened_at, retry_after, permits_left, not_permitted
+	FROM governor.breakers();
+COMMENT ON VIEW governor.breakers IS 'Circuit breakers, as they are now';
+COMMENT ON COLUMN governor.breakers.state IS 'closed, open, half_open; by hand also disabled, forced_open, metrics_only';
+COMMENT ON COLUMN governor.breakers.calls IS 'Calls in the window; while half_open, results that are in';
+COMMENT ON COLUMN governor.breakers.failure_rate IS 'Percent of them that failed; NULL: fewer than minimum_calls';
+COMMENT ON COLUMN governor.breakers.slow_rate IS 'Percent of them that were slow; NULL: fewer than minimum_calls';
+COMMENT ON COLUMN governor.breakers.opened_at IS 'While it refuses everybody: since when';
+COMMENT ON COLUMN governor.breakers.retry_after IS 'How long until it may let somebody through; NULL: it lets somebody through now, or (forced_open) only by hand';
+COMMENT ON COLUMN governor.breakers.permits_left IS 'How many it will let through before it decides; NULL: it is not trying';
+COMMENT ON COLUMN governor.breakers.not_permitted IS 'Calls that were refused since the server started';
 
 CREATE VIEW governor.events AS
 	SELECT at, kind, class, pid, usename, datname, application_name, client_addr, reason, detail
@@ -423,4 +591,4 @@ COMMENT ON COLUMN governor.status.login_time IS 'Time that all of them spent in 
 
 GRANT USAGE ON SCHEMA governor TO PUBLIC;
 GRANT SELECT ON governor.sessions, governor.admission, governor.stat_classes,
-	governor.events, governor.status TO PUBLIC;
+	governor.breakers, governor.events, governor.status TO PUBLIC;

@@ -10,8 +10,6 @@ UPDATE governor.classes SET gate_timeout = '1 s' WHERE name = 'function';
 UPDATE governor.classes SET idle_blocker_timeout = '3 s' WHERE name = 'function';
 UPDATE governor.classes SET unresponsive_timeout = '10 s' WHERE name = 'function';
 UPDATE governor.classes SET sessions_per_instance = 1 WHERE name = 'function';
-UPDATE governor.classes SET breaker = 'downstream' WHERE name = 'function';
-UPDATE governor.classes SET breaker = '' WHERE name = 'function';
 -- and with a new row
 INSERT INTO governor.classes (name, max_active) VALUES ('workers', 8);
 -- those that are not null
@@ -22,7 +20,7 @@ UPDATE governor.classes SET gate_timeout = NULL WHERE name = 'function';
 -- Accepted: nothing at all, and what is shipped.
 BEGIN;
 UPDATE governor.classes SET max_active = NULL, gate_timeout = '0', idle_blocker_timeout = NULL,
-	unresponsive_timeout = NULL, sessions_per_instance = NULL, breaker = NULL;
+	unresponsive_timeout = NULL, sessions_per_instance = NULL;
 UPDATE governor.classes SET max_active = 0, idle_blocker_timeout = '0', unresponsive_timeout = '0', sessions_per_instance = 0;
 UPDATE governor.classes SET gate_timeout = '5 s', idle_blocker_timeout = '2 s', unresponsive_timeout = '20 s' WHERE name = 'function';
 INSERT INTO governor.classes (name) VALUES ('workers');

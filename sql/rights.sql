@@ -7,7 +7,11 @@ CREATE ROLE regress_gov_signal IN ROLE pg_signal_backend;
 CREATE ROLE regress_gov_read IN ROLE pg_read_all_data;
 CREATE ROLE regress_gov_write IN ROLE pg_write_all_data;
 CREATE ROLE regress_gov_admin;
-GRANT SELECT, INSERT, UPDATE, DELETE ON governor.classes, governor.rules TO regress_gov_admin;
+INSERT INTO governor.breaker_settings (name) VALUES ('shared');
+INSERT INTO governor.rate_settings (name, rate) VALUES ('shared', '1000/1s');
+SELECT governor.reload() > 0 AS loaded;
+GRANT SELECT, INSERT, UPDATE, DELETE ON governor.classes, governor.rules, governor.breaker_settings, governor.rate_settings
+	TO regress_gov_admin;
 GRANT EXECUTE ON FUNCTION governor.reload(), governor.reset_stats() TO regress_gov_admin;
 
 -- What becomes of a statement, of which nothing stays: yes, no (42501), or another SQLSTATE.
@@ -34,6 +38,14 @@ INSERT INTO tried (object, statement) VALUES
 	('register(text,text,text,text,interval)', 'SELECT governor.register(''lambda'', ''checkout'')'),
 	('reload()', 'SELECT governor.reload()'),
 	('reset_stats()', 'SELECT governor.reset_stats()'),
+	('breaker_allow(text)', 'SELECT governor.breaker_allow(''shared'')'),
+	('breaker_record(text,boolean,interval,bigint)', 'SELECT governor.breaker_record(''shared'', true)'),
+	('breaker_check(text)', 'SELECT governor.breaker_check(''shared'')'),
+	('breaker_acquire(text)', 'SELECT governor.breaker_acquire(''shared'')'),
+	('breaker_force(text,text)', 'SELECT governor.breaker_force(''shared'', ''closed'')'),
+	('breaker_reset(text)', 'SELECT governor.breaker_reset(''shared'')'),
+	('rate_take(text,bigint)', 'SELECT governor.rate_take(''shared'')'),
+	('breakers()', 'SELECT governor.breakers()'),
 	('sessions()', 'SELECT governor.sessions()'),
 	('admission()', 'SELECT governor.admission()'),
 	('stat_classes()', 'SELECT governor.stat_classes()'),
@@ -84,6 +96,8 @@ INSERT INTO tried (object, statement)
 	ORDER BY relname COLLATE "C", n;
 UPDATE tried SET statement = 'INSERT INTO governor.classes (name) VALUES (''mine'')' WHERE object = 'classes: INSERT';
 UPDATE tried SET statement = 'INSERT INTO governor.rules (position, class) VALUES (1, ''function'')' WHERE object = 'rules: INSERT';
+UPDATE tried SET statement = 'INSERT INTO governor.breaker_settings (name) VALUES (''mine'')' WHERE object = 'breaker_settings: INSERT';
+UPDATE tried SET statement = 'INSERT INTO governor.rate_settings (name, rate) VALUES (''mine'', ''1/1s'')' WHERE object = 'rate_settings: INSERT';
 SELECT object AS without_statement FROM tried WHERE statement IS NULL;
 SET client_min_messages = warning;
 :try
@@ -102,6 +116,8 @@ INSERT INTO tried (object, statement) VALUES
 TRUNCATE tried;
 
 RESET client_min_messages;
-REVOKE ALL ON governor.classes, governor.rules FROM regress_gov_admin;
+REVOKE ALL ON governor.classes, governor.rules, governor.breaker_settings, governor.rate_settings FROM regress_gov_admin;
+DELETE FROM governor.breaker_settings;
+DELETE FROM governor.rate_settings;
 REVOKE ALL ON FUNCTION governor.reload(), governor.reset_stats() FROM regress_gov_admin;
 DROP ROLE regress_gov_plain, regress_gov_monitor, regress_gov_stats, regress_gov_signal, regress_gov_read, regress_gov_write, regress_gov_admin;

@@ -24,10 +24,6 @@ ALTER SYSTEM SET governor.log_decisions = on;
 ALTER SYSTEM SET governor.database = '';
 ALTER SYSTEM SET governor.database = 'a_name_of_sixty_four_bytes_a_name_of_sixty_four_bytes_a_name_of_s';
 
--- governor.max_breakers: a value without effect would be a promise
-ALTER SYSTEM SET governor.max_breakers = 0;
-ALTER SYSTEM SET governor.max_breakers = 1000;
-
 -- Numbers: the server's own words differ between versions, the codes do not.
 \set VERBOSITY sqlstate
 ALTER SYSTEM SET governor.sweep_interval = 49;
@@ -42,6 +38,7 @@ ALTER SYSTEM SET governor.event_buffer = 15;
 ALTER SYSTEM SET governor.event_buffer = 1000001;
 ALTER SYSTEM SET governor.event_buffer = '1MB';
 ALTER SYSTEM SET governor.max_breakers = -1;
+ALTER SYSTEM SET governor.max_breakers = 257;
 
 -- The prefix is ours: a misspelt name is no setting.
 SET governor.modus = 'off';

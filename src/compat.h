@@ -42,6 +42,7 @@
 #include "libpq/libpq.h"
 #include "libpq/libpq-be.h"
 #include "miscadmin.h"
+#include "parser/analyze.h"
 #include "postmaster/postmaster.h"
 #include "storage/latch.h"
 #include "storage/lock.h"
@@ -76,6 +77,13 @@
 #define GOV_MODULE_MAGIC		PG_MODULE_MAGIC_EXT(.name = "pg_governor", .version = EXT_VERSION)
 #else
 #define GOV_MODULE_MAGIC		PG_MODULE_MAGIC
+#endif
+
+/* What the hook behind parse analysis gets to count statements by.  19 made it const. */
+#if PG_VERSION_NUM >= 190000
+typedef const JumbleState GovJumbleState;
+#else
+typedef JumbleState GovJumbleState;
 #endif
 
 /* What a callback about a catalog cache is told of which cache it is.  19 gave the enum a name. */

@@ -32,6 +32,7 @@
 #include "compat.h"
 
 #include "actors/governor.h"
+#include "actors/guard.h"
 #include "actors/login.h"
 #include "actors/victim.h"
 #include "actors/work.h"
@@ -60,6 +61,7 @@ _PG_init(void)
 	gov_shmem_install();
 	gov_login_install();
 	gov_victim_install();
+	gov_guard_install();
 	gov_work_install();
 	gov_governor_install();
 }

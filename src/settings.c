@@ -27,10 +27,7 @@ char	   *gov_settings_database = NULL;
 int			gov_settings_sweep_interval = 1000;
 int			gov_settings_log_decisions = GOV_LOG_DECISIONS_OFF;
 int			gov_settings_event_buffer = 0;
-
-static int	max_breakers;
-
-#define MAX_BREAKERS_DEFAULT	128
+int			gov_settings_max_breakers = 0;
 
 static const struct config_enum_entry mode_options[] = {
 	{"off", GOV_MODE_OFF, false},
@@ -60,19 +57,6 @@ check_database(char **newval, void **extra, GucSource source)
 	{
 		GUC_check_errdetail("The name of a database has at most %d bytes.", NAMEDATALEN - 1);
 		GUC_check_errhint("Name the database whose policy tables count, for example \"postgres\".");
-		return false;
-	}
-	return true;
-}
-
-/* Refused rather than accepted without effect. */
-static bool
-check_max_breakers(int *newval, void **extra, GucSource source)
-{
-	if (*newval != MAX_BREAKERS_DEFAULT)
-	{
-		GUC_check_errdetail("Circuit breakers are not in this version of pg_governor.");
-		GUC_check_errhint("Remove the setting, or leave it at %d.", MAX_BREAKERS_DEFAULT);
 		return false;
 	}
 	return true;
@@ -110,10 +94,10 @@ gov_settings_define(bool preloaded)
 	if (preloaded)
 	{
 		DefineCustomIntVariable("governor.max_breakers",
-								gettext_noop("Sets how many circuit breakers there may be."),
-								gettext_noop("Circuit breakers are not in this version; only the default is accepted."),
-								&max_breakers, MAX_BREAKERS_DEFAULT, 0, 10000,
-								PGC_POSTMASTER, 0, check_max_breakers, NULL, NULL);
+								gettext_noop("Sets how many circuit breakers there may be, and how many rate limits."),
+								gettext_noop("A breaker takes about 5 kB of shared memory, a rate limit 1 kB."),
+								&gov_settings_max_breakers, 128, 0, GOV_MAX_BREAKERS,
+								PGC_POSTMASTER, 0, NULL, NULL, NULL);
 
 		DefineCustomIntVariable("governor.event_buffer",
 								gettext_noop("Sets how many events governor.events remembers."),

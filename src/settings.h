@@ -26,6 +26,7 @@ extern char *gov_settings_database;			/* governor.database */
 extern int	gov_settings_sweep_interval;	/* governor.sweep_interval, milliseconds */
 extern int	gov_settings_log_decisions;		/* governor.log_decisions, a GovLogDecisions */
 extern int	gov_settings_event_buffer;		/* governor.event_buffer, events; 0 if not preloaded */
+extern int	gov_settings_max_breakers;		/* governor.max_breakers; 0 if not preloaded */
 
 /*
  * Defines the settings and reserves the prefix.  Called once by _PG_init; the

@@ -25,6 +25,7 @@
 #include "compat.h"
 
 #include "actors/admission.h"
+#include "actors/guard.h"
 #include "actors/reclaim.h"
 #include "clock.h"
 #include "settings.h"
@@ -42,9 +43,6 @@
 #include "utils/snapmgr.h"
 #include "utils/timeout.h"
 
-/* Process slots beside the reserved ones that are never filled by waiting. */
-#define SLOT_MARGIN			3
-
 /* How long the answer of a session that was asked to make room is waited for, and its exit then. */
 #define ANSWER_PATIENCE		(200 * GOV_MSEC)
 #define EXIT_PATIENCE		(2 * GOV_SECOND)
@@ -56,12 +54,6 @@ GovMode
 gov_admission_mode(int class_id)
 {
 	return Min((GovMode) gov_settings_mode, gov_queue_mode_of(class_id));
-}
-
-bool
-gov_admission_slots_run_short(void)
-{
-	return !gov_have_free_slots(gov_reserved_slots() + gov_queue_unused_reserves() + SLOT_MARGIN);
 }
 
 static void
@@ -93,6 +85,8 @@ refuse(const GovTry *tried)
 	char		text[GOV_EVENT_DETAIL_SIZE];
 	char		detail[GOV_EVENT_DETAIL_SIZE + 64];
 
+	if (cause == GOV_CAUSE_BREAKER)
+		gov_guard_refuse_login(tried->class_id);
 	describe(tried, text, sizeof(text));
 	snprintf(detail, sizeof(detail), "%s; cause: %s%s", text, gov_cause_name(cause),
 			 tried->admission.timed_out ? ", and queue_timeout is over" : "");
@@ -244,10 +238,10 @@ wait_for_place(Port *port, int kept_places, GovTry *tried)
 		/* a mode that has become weaker lets everybody in */
 		if (gov_admission_mode(gov_registry_mine()->class_id) != GOV_MODE_ENFORCE)
 		{
-			gov_queue_try(false, false, kept_places, tried);
+			gov_queue_try(false, kept_places, tried);
 			break;
 		}
-		gov_queue_try(true, false, kept_places, tried);
+		gov_queue_try(true, kept_places, tried);
 	}
 	FreeWaitEventSet(events);
 	enable_timeout_after(STATEMENT_TIMEOUT, AuthenticationTimeout * 1000);
@@ -267,12 +261,20 @@ gov_admission_pass(Port *port, int kept_places)
 	bool		enforce = gov_admission_mode(gov_registry_mine()->class_id) == GOV_MODE_ENFORCE;
 	GovTry		tried;
 
-	gov_queue_try(enforce, gov_admission_slots_run_short(), kept_places, &tried);
+	gov_queue_try(enforce, kept_places, &tried);
 	if (!enforce)
 		observe(&tried);
 	else if (tried.admission.decision == GOV_DECISION_REFUSE)
 		refuse(&tried);
-	else if (tried.admission.decision != GOV_DECISION_ADMIT)
-		return wait_for_place(port, kept_places, &tried);
+	else
+	{
+		GovTime		waited = tried.admission.decision == GOV_DECISION_ADMIT ? 0 :
+			wait_for_place(port, kept_places, &tried);
+
+		/* the mode may have become weaker while it waited */
+		if (gov_admission_mode(gov_registry_mine()->class_id) == GOV_MODE_ENFORCE)
+			gov_guard_login();
+		return waited;
+	}
 	return 0;
 }

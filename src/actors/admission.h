@@ -17,9 +17,6 @@
 /* The mode in force for logins of a class: by the policy, by this process, and by what the governor has read since. */
 extern GovMode gov_admission_mode(int class_id);
 
-/* Whether waiting would use up the slots that administrators and reserves are promised. */
-extern bool gov_admission_slots_run_short(void);
-
 /*
  * Takes the login at this port, whose slot waits, to its place: at once, by
  * ending a session at rest, or by waiting.  Ends the process with a FATAL if

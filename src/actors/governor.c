@@ -32,6 +32,7 @@
 #include "actors/classify.h"
 #include "actors/governor.h"
 #include "actors/policy_loader.h"
+#include "actors/policy_tables.h"
 #include "actors/rename.h"
 #include "actors/sweep.h"
 #include "clock.h"

@@ -31,6 +31,7 @@
 #include "actors/admission.h"
 #include "actors/classify.h"
 #include "actors/eligible.h"
+#include "actors/guard.h"
 #include "actors/login.h"
 #include "actors/login_settings.h"
 #include "actors/victim.h"
@@ -126,6 +127,14 @@ watch_roles(void)
 	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, wake_for_role_change, (Datum) 0);
 }
 
+/* The slot is this session's own still. */
+static void
+on_exit_of_mine(GovSessionSlot *slot)
+{
+	gov_guard_at_exit();
+	gov_victim_on_exit(slot);
+}
+
 /*
  * Gives the session its class, its slot and its place; returns how long it has
  * waited for the latter.  The role is looked up without
@@ -167,7 +176,7 @@ register_session(Port *port)
 			eligible = mode == GOV_MODE_OFF || gov_eligible(&facts);
 		}
 	} while (!gov_registry_claim(&facts, exemption, classification.class_id, classification.position,
-								 generation, mode != GOV_MODE_OFF, gov_victim_on_exit));
+								 generation, mode != GOV_MODE_OFF, on_exit_of_mine));
 
 	if (mode != GOV_MODE_OFF && eligible)
 		waited = gov_admission_pass(port, gov_eligible_kept_places(&facts));

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * policy_loader.h
- *		From the tables to a policy.
+ *		The worker that reads the tables and puts the policy into force.
  *
  * IDENTIFICATION
  *	  src/actors/policy_loader.h
@@ -13,22 +13,6 @@
 #include "core/policy_data.h"
 
 #include "postmaster/bgworker.h"
-
-/*
- * Compiles the policy tables of the current database, as the current snapshot
- * of this transaction sees them.  Without the extension the policy is empty.
- * `problem` (size bytes) receives what is wrong and harmless, as a rule for a
- * role that does not exist, or ''; NULL: nobody wants to know.  Raises an error for rows that no policy
- * can be made of.  Needs a transaction; connects to SPI itself.
- */
-extern void gov_policy_compile(GovPolicy *policy, char *problem, size_t size);
-
-/*
- * Says which role a rule names that does not exist; '' if all do.  A part of
- * what gov_policy_compile() finds; looks at shared catalogs only, and needs a
- * transaction.
- */
-extern void gov_policy_missing_role(const GovPolicy *policy, char *problem, size_t size);
 
 /*
  * Puts a policy that was made for all load requests up to this one into force,

@@ -3,10 +3,13 @@
  * work.c
  *		What is seen of a session's statements and transactions.
  *
+ *		a statement begins		the breaker of the class is asked,	[parse_hook, utility_hook,
+ *								if it is the first of a transaction	 executor_hook]
  *		a utility statement		does it LISTEN, or stop to?			[utility_hook]
  *		a function is called	does it lock for its session?		[access_hook]
  *		a savepoint ends		what was said within it counts or not	[on_savepoint]
- *		a transaction ends		transaction_timeout lets go of it;
+ *		a transaction ends		its breaker hears how;
+ *								transaction_timeout lets go of it;
  *								what was said in it counts; the name
  *								it has now is looked at				[on_transaction]
  *
@@ -25,6 +28,7 @@
  */
 #include "compat.h"
 
+#include "actors/guard.h"
 #include "actors/rename.h"
 #include "actors/victim.h"
 #include "actors/work.h"
@@ -35,7 +39,9 @@
 #include "access/xact.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_proc.h"
+#include "executor/executor.h"
 #include "nodes/parsenodes.h"
+#include "parser/analyze.h"
 #include "tcop/utility.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -53,6 +59,15 @@ static int	nsaid = 0;
 /* The application_name that was looked at last. */
 static char last_name[GOV_NAME_SIZE];
 
+/* How many utility statements run, one inside the other; and whether the outermost one runs what others wrote. */
+static int	utilities = 0;
+static bool runs_procedure = false;
+
+/* How often the session was told to forget everything. */
+static uint32 discards = 0;
+
+static post_parse_analyze_hook_type previous_parse_hook = NULL;
+static ExecutorStart_hook_type previous_executor_hook = NULL;
 static ProcessUtility_hook_type previous_utility_hook = NULL;
 static object_access_hook_type previous_access_hook = NULL;
 
@@ -77,6 +92,99 @@ say_listens(bool listens)
 		said[nsaid - 1].listens |= listens;
 }
 
+/* Commands that run nothing: they ask nobody, and end nobody's transaction but their own. */
+static bool
+runs_nothing(Node *statement)
+{
+	switch (nodeTag(statement))
+	{
+		case T_VariableSetStmt:
+		case T_VariableShowStmt:
+		case T_DiscardStmt:
+		case T_DeallocateStmt:
+		case T_ListenStmt:
+		case T_UnlistenStmt:
+		case T_ClosePortalStmt:
+		case T_ConstraintsSetStmt:
+			return true;
+		case T_TransactionStmt:
+			switch (((TransactionStmt *) statement)->kind)
+			{
+				case TRANS_STMT_BEGIN:
+				case TRANS_STMT_START:
+					return false;
+				default:
+					return true;
+			}
+		default:
+			return false;
+	}
+}
+
+static void
+begin_work(void)
+{
+	if (gov_registry_mine() == NULL)
+		return;
+	if (utilities > 0)
+		gov_guard_begin_inside();
+	else
+		gov_guard_begin();
+}
+
+/* What commits inside a command of the server's own, as VACUUM does, has not come to its end. */
+static void
+end_work(bool committed)
+{
+	if (!committed || utilities == 0 || runs_procedure)
+		gov_guard_end(committed);
+}
+
+uint32
+gov_work_discards(void)
+{
+	return discards;
+}
+
+static void
+parse_hook(ParseState *state, Query *query, GovJumbleState *jumble)
+{
+	if (previous_parse_hook)
+		previous_parse_hook(state, query, jumble);
+	if (query->commandType != CMD_UTILITY || !runs_nothing(query->utilityStmt))
+		begin_work();
+}
+
+/* Of prepared statements, which are parsed in another transaction. */
+static void
+executor_hook(QueryDesc *query, int flags)
+{
+	begin_work();
+	gov_guard_runs();
+	if (previous_executor_hook)
+		previous_executor_hook(query, flags);
+	else
+		standard_ExecutorStart(query, flags);
+}
+
+static void
+run_utility(PlannedStmt *statement, const char *query, bool read_only_tree,
+			ProcessUtilityContext context, ParamListInfo parameters,
+			QueryEnvironment *environment, DestReceiver *receiver, QueryCompletion *completion)
+{
+	utilities++;
+	PG_TRY();
+	{
+		(previous_utility_hook ? previous_utility_hook : standard_ProcessUtility)
+			(statement, query, read_only_tree, context, parameters, environment, receiver, completion);
+	}
+	PG_FINALLY();
+	{
+		utilities--;
+	}
+	PG_END_TRY();
+}
+
 static void
 utility_hook(PlannedStmt *statement, const char *query, bool read_only_tree,
 			 ProcessUtilityContext context, ParamListInfo parameters,
@@ -84,15 +192,28 @@ utility_hook(PlannedStmt *statement, const char *query, bool read_only_tree,
 {
 	Node	   *node = statement->utilityStmt;
 	NodeTag		tag = nodeTag(node);
-	bool		unlistens = (tag == T_UnlistenStmt && ((UnlistenStmt *) node)->conditionname == NULL) ||
-		(tag == T_DiscardStmt && ((DiscardStmt *) node)->target == DISCARD_ALL);
+	bool		discards_all = tag == T_DiscardStmt && ((DiscardStmt *) node)->target == DISCARD_ALL;
+	bool		unlistens = discards_all ||
+		(tag == T_UnlistenStmt && ((UnlistenStmt *) node)->conditionname == NULL);
+	bool		undoes = tag == T_TransactionStmt && ((TransactionStmt *) node)->kind == TRANS_STMT_ROLLBACK_TO;
 
-	(previous_utility_hook ? previous_utility_hook : standard_ProcessUtility)
-		(statement, query, read_only_tree, context, parameters, environment, receiver, completion);
+	if (!runs_nothing(node))
+	{
+		begin_work();
+		if (tag != T_TransactionStmt && tag != T_PrepareStmt)
+			gov_guard_runs();
+	}
+	if (utilities == 0)
+		runs_procedure = tag == T_CallStmt || tag == T_DoStmt;
+	run_utility(statement, query, read_only_tree, context, parameters, environment, receiver, completion);
 
 	/* it did not fail; `node` may be gone if the statement ended its transaction */
 	if (gov_registry_mine() == NULL)
 		return;
+	if (undoes)
+		gov_guard_forget_error();
+	if (discards_all)
+		discards++;
 	if (tag == T_ListenStmt)
 		say_listens(true);
 	else if (unlistens)
@@ -128,6 +249,13 @@ access_hook(ObjectAccessType access, Oid class, Oid object, int column, void *ar
 	if (previous_access_hook)
 		previous_access_hook(access, class, object, column, argument);
 
+	/* of a function call by the protocol's own message, which is no statement */
+	if (access == OAT_FUNCTION_EXECUTE && IsTransactionState() && gov_registry_mine() != NULL &&
+		gov_guard_is_unasked())
+	{
+		begin_work();
+		gov_guard_runs();
+	}
 	if (access == OAT_FUNCTION_EXECUTE && class == ProcedureRelationId &&
 		locks_for_session(object) && gov_registry_mine() != NULL)
 		gov_registry_set_trait(GOV_TRAIT_LOCKS, true);
@@ -194,16 +322,19 @@ on_transaction(XactEvent event, void *argument)
 		case XACT_EVENT_COMMIT:
 			gov_victim_at_transaction_end(GOV_TRANSACTION_COMMITTED);
 			note_transaction_end();
+			end_work(true);
 			on_commit();
 			break;
 		case XACT_EVENT_PREPARE:
 			gov_victim_at_transaction_end(GOV_TRANSACTION_COMMITTED);
 			note_transaction_end();
+			end_work(true);
 			nsaid = 0;
 			break;
 		case XACT_EVENT_ABORT:
 			gov_victim_at_transaction_end(GOV_TRANSACTION_ROLLED_BACK);
 			note_transaction_end();
+			end_work(false);
 			nsaid = 0;
 			break;
 		default:				/* those of parallel workers */
@@ -214,6 +345,10 @@ on_transaction(XactEvent event, void *argument)
 void
 gov_work_install(void)
 {
+	previous_parse_hook = post_parse_analyze_hook;
+	post_parse_analyze_hook = parse_hook;
+	previous_executor_hook = ExecutorStart_hook;
+	ExecutorStart_hook = executor_hook;
 	previous_utility_hook = ProcessUtility_hook;
 	ProcessUtility_hook = utility_hook;
 	previous_access_hook = object_access_hook;

@@ -19,4 +19,7 @@ extern void gov_work_install(void);
  */
 extern void gov_work_watch(const char *application_name);
 
+/* How often this session was told to forget everything (DISCARD ALL). */
+extern uint32 gov_work_discards(void);
+
 #endif							/* GOV_WORK_H */

@@ -23,6 +23,7 @@ static const char *const cause_names[GOV_CAUSE_COUNT] =
 	[GOV_CAUSE_MAX_SESSIONS] = "max_sessions",
 	[GOV_CAUSE_RESERVE] = "reserve",
 	[GOV_CAUSE_SERVER] = "server",
+	[GOV_CAUSE_BREAKER] = "breaker",
 };
 
 const char *
@@ -121,9 +122,14 @@ gov_admit_decide(const GovAdmitFacts *facts)
 {
 	GovAdmission admit = {GOV_DECISION_ADMIT, GOV_CAUSE_NONE, false, GOV_NEVER};
 	GovAdmission evict = {GOV_DECISION_EVICT, GOV_CAUSE_NONE, false, GOV_NEVER};
+	GovAdmission refuse = {GOV_DECISION_REFUSE, GOV_CAUSE_BREAKER, false, GOV_NEVER};
 	GovTime		look_at;
-	GovCause	cause = obstacle(facts, &look_at);
+	GovCause	cause;
 
+	/* waiting does not heal what is broken */
+	if (facts->now < facts->breaker_ready_at)
+		return refuse;
+	cause = obstacle(facts, &look_at);
 	if (cause == GOV_CAUSE_NONE)
 		return admit;
 	if (helps_to_evict(facts, cause))

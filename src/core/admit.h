@@ -30,9 +30,10 @@ typedef enum GovCause
 	GOV_CAUSE_MAX_SESSIONS,		/* the class is full */
 	GOV_CAUSE_RESERVE,			/* the places that are left are other classes' */
 	GOV_CAUSE_SERVER,			/* the server is nearly out of slots */
+	GOV_CAUSE_BREAKER,			/* the circuit breaker of the class lets nobody through */
 } GovCause;
 
-#define GOV_CAUSE_COUNT	(GOV_CAUSE_SERVER + 1)
+#define GOV_CAUSE_COUNT	(GOV_CAUSE_BREAKER + 1)
 
 /* All that a decision is made of; counts are without the login itself. */
 typedef struct GovAdmitFacts
@@ -52,6 +53,7 @@ typedef struct GovAdmitFacts
 	GovTime		queue_timeout;
 	bool		paused;
 	GovTime		rate_ready_at;	/* when connect_rate admits one */
+	GovTime		breaker_ready_at;	/* until when its breaker refuses everybody; 0: it does not */
 	GovTime		victim_ready_at;	/* when a session may be ended for it; GOV_NEVER: none is known */
 
 	/* the server */
@@ -70,9 +72,9 @@ typedef struct GovAdmission
 } GovAdmission;
 
 /*
- * Decides, in this order: others before it -> paused -> pace -> place under
- * the cap and beside the reserves -> evict -> queue -> refuse.  Whoever gets a
- * place that is kept for its like passes those before it.  Nothing is
+ * Decides, in this order: breaker -> others before it -> paused -> pace -> place
+ * under the cap and beside the reserves -> evict -> queue -> refuse.  Whoever
+ * gets a place that is kept for its like passes those before it.  Nothing is
  * spent by it.  Whoever is queued is refused only when his time is over, or, if he
  * is there just to evict, once nobody is left whom he might.
  */

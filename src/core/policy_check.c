@@ -16,6 +16,7 @@
 
 #define MOST_SESSIONS	262143	/* as in the tables */
 #define LARGEST_RATE	100000.0
+#define MOST_CALLS		1000000
 
 /* A string that ends within its array and is not empty. */
 static bool
@@ -33,11 +34,11 @@ is_text(const char *text, size_t size, bool given)
 
 /* As a byte: a bool of another value than 0 or 1 must not be read as one. */
 static bool
-is_used(const GovClass *class, bool *used)
+is_used(const bool *value, bool *used)
 {
 	unsigned char byte;
 
-	memcpy(&byte, &class->used, 1);
+	memcpy(&byte, value, 1);
 	*used = byte == 1;
 	return byte <= 1;
 }
@@ -99,6 +100,51 @@ is_bool(const bool *value)
 }
 
 static bool
+is_percentage(double rate)
+{
+	return rate > 0 && rate <= 100;
+}
+
+/* The other way round for a value that may be none of its enum: see is_mode(). */
+static bool
+is_window(const GovBreakerSettings *settings)
+{
+	unsigned int type;
+
+	_Static_assert(sizeof(type) == sizeof(settings->window_type), "an enum is as wide as an int");
+	memcpy(&type, &settings->window_type, sizeof(type));
+	return type <= GOV_BREAKER_WINDOW_TIME && settings->window_size >= 1 &&
+		settings->window_size <= (type == GOV_BREAKER_WINDOW_COUNT ? GOV_BREAKER_CALLS : GOV_BREAKER_SECONDS);
+}
+
+bool
+gov_policy_check_breaker(const GovBreakerSettings *settings)
+{
+	if (settings->nsqlstates < 0 || settings->nsqlstates > GOV_BREAKER_SQLSTATES)
+		return false;
+	for (int i = 0; i < GOV_BREAKER_SQLSTATES; i++)
+	{
+		if (!is_text(settings->sqlstates[i], GOV_BREAKER_SQLSTATE_SIZE, i < settings->nsqlstates))
+			return false;
+	}
+	return is_name(settings->name, sizeof(settings->name)) &&
+		is_text(settings->role, sizeof(settings->role), true) &&
+		is_window(settings) &&
+		settings->minimum_calls >= 1 && settings->minimum_calls <= MOST_CALLS &&
+		settings->half_open_calls >= 1 && settings->half_open_calls <= GOV_BREAKER_PERMITS &&
+		is_percentage(settings->failure_rate) && is_percentage(settings->slow_call_rate) &&
+		settings->slow_call_duration > 0 && settings->open_for > 0 && settings->half_open_timeout > 0;
+}
+
+static bool
+is_rate(const GovRate *rate)
+{
+	return is_name(rate->name, sizeof(rate->name)) &&
+		is_text(rate->role, sizeof(rate->role), true) &&
+		is_limits(&rate->limits) && rate->limits.n > 0;
+}
+
+static bool
 is_class(const GovClass *class)
 {
 	return is_name(class->name, sizeof(class->name)) &&
@@ -108,6 +154,7 @@ is_class(const GovClass *class)
 		class->queue_limit >= 0 && class->queue_limit <= MOST_SESSIONS &&
 		class->queue_timeout >= 0 && class->evict_after >= 0 &&
 		is_limits(&class->connect_rate) && is_bool(&class->paused) &&
+		is_text(class->breaker, sizeof(class->breaker), true) &&
 		class->keep_warm >= 0 && class->keep_warm <= MOST_SESSIONS &&
 		isfinite(class->reclaim_rate) &&
 		class->reclaim_rate >= 0 && class->reclaim_rate <= LARGEST_RATE &&
@@ -169,7 +216,7 @@ gov_policy_check(const GovPolicy *policy, size_t size)
 	{
 		bool		used;
 
-		if (!is_used(&policy->classes[id], &used) || (used && !is_class(&policy->classes[id])))
+		if (!is_used(&policy->classes[id].used, &used) || (used && !is_class(&policy->classes[id])))
 			return "a class in it is malformed";
 		if (used && has_twin(policy, id))
 			return "two classes in it have the same name";
@@ -177,6 +224,24 @@ gov_policy_check(const GovPolicy *policy, size_t size)
 	if (!policy->classes[GOV_DEFAULT_CLASS].used ||
 		strcmp(policy->classes[GOV_DEFAULT_CLASS].name, GOV_DEFAULT_CLASS_NAME) != 0)
 		return "it has no class \"default\"";
+
+	for (int id = 0; id < GOV_MAX_BREAKERS; id++)
+	{
+		bool		used;
+
+		if (!is_used(&policy->breakers[id].used, &used) || (used && !gov_policy_check_breaker(&policy->breakers[id])))
+			return "a circuit breaker in it is malformed";
+		if (!is_used(&policy->rates[id].used, &used) || (used && !is_rate(&policy->rates[id])))
+			return "a rate limit in it is malformed";
+	}
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	{
+		const GovClass *class = &policy->classes[id];
+
+		if (class->used && class->breaker[0] != '\0' &&
+			gov_policy_breaker_named(policy, class->breaker) == GOV_NO_BREAKER)
+			return "a class in it names a circuit breaker that is not there";
+	}
 
 	for (int i = 0; i < policy->nrules; i++)
 	{

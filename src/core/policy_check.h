@@ -20,4 +20,7 @@
  */
 extern const char *gov_policy_check(const GovPolicy *policy, size_t size);
 
+/* Whether all settings of a breaker are in their ranges: core/breaker.c trusts them. */
+extern bool gov_policy_check_breaker(const GovBreakerSettings *settings);
+
 #endif							/* GOV_POLICY_CHECK_H */

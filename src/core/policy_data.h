@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * policy_data.h
- *		The policy as data: classes and rules, compiled from the tables.
+ *		The policy as data: classes, rules, breakers and rate limits, compiled
+ *		from the tables.
  *
  * A policy is one flat value without pointers: it is copied as a whole into
  * shared memory, out of it, and to a file.  Only what is in use is copied, see
@@ -14,11 +15,15 @@
 #ifndef GOV_POLICY_DATA_H
 #define GOV_POLICY_DATA_H
 
+#include "core/breaker.h"
 #include "core/core.h"
 #include "core/window.h"
 
+#include <string.h>
+
 #define GOV_MAX_CLASSES		64
 #define GOV_MAX_RULES		256
+#define GOV_MAX_BREAKERS	256		/* and as many rate limits; governor.max_breakers may allow fewer */
 #define GOV_PATTERN_SIZE	128		/* a LIKE pattern of a rule, with its NUL */
 #define GOV_SETTINGS_SIZE	1002	/* 1000 bytes with a separator between each two; and the end */
 
@@ -27,6 +32,7 @@
 #define GOV_DEFAULT_CLASS_NAME	"default"
 #define GOV_NO_CLASS		(-1)
 #define GOV_NO_RULE			(-1)
+#define GOV_NO_BREAKER		(-1)
 
 /* Ordered by strength: the mode in force for a class is the smaller of two. */
 typedef enum GovMode
@@ -56,6 +62,7 @@ typedef struct GovClass
 	GovTime		idle_in_transaction_timeout;
 	GovTime		transaction_timeout;
 	GovTime		max_lifetime;
+	char		breaker[GOV_NAME_SIZE]; /* that guards it; '': none */
 	char		settings[GOV_SETTINGS_SIZE];	/* `name=value`s, each with its NUL; '' ends them */
 } GovClass;
 
@@ -93,11 +100,22 @@ typedef struct GovRule
 	char		function[GOV_PATTERN_SIZE];
 } GovRule;
 
+/* A row of governor.rate_settings. */
+typedef struct GovRate
+{
+	bool		used;
+	char		name[GOV_NAME_SIZE];
+	char		role[GOV_NAME_SIZE];	/* who may take; '': everyone */
+	GovLimits	limits;
+} GovRate;
+
 typedef struct GovPolicy
 {
 	uint64_t	generation;
 	int32_t		nrules;
 	GovClass	classes[GOV_MAX_CLASSES];	/* indexed by class id, with holes */
+	GovBreakerSettings breakers[GOV_MAX_BREAKERS];	/* the same */
+	GovRate		rates[GOV_MAX_BREAKERS];
 	GovRule		rules[GOV_MAX_RULES];	/* by position */
 } GovPolicy;
 
@@ -106,6 +124,29 @@ static inline size_t
 gov_policy_data_size(const GovPolicy *policy)
 {
 	return offsetof(GovPolicy, rules) + (size_t) policy->nrules * sizeof(GovRule);
+}
+
+/* The number of a breaker, or of a rate limit; GOV_NO_BREAKER if there is none of that name. */
+static inline int
+gov_policy_breaker_named(const GovPolicy *policy, const char *name)
+{
+	for (int id = 0; id < GOV_MAX_BREAKERS; id++)
+	{
+		if (policy->breakers[id].used && strcmp(policy->breakers[id].name, name) == 0)
+			return id;
+	}
+	return GOV_NO_BREAKER;
+}
+
+static inline int
+gov_policy_rate_named(const GovPolicy *policy, const char *name)
+{
+	for (int id = 0; id < GOV_MAX_BREAKERS; id++)
+	{
+		if (policy->rates[id].used && strcmp(policy->rates[id].name, name) == 0)
+			return id;
+	}
+	return GOV_NO_BREAKER;
 }
 
 #endif							/* GOV_POLICY_DATA_H */

@@ -216,9 +216,8 @@ paused_of(const void *row, char *into)
 }
 
 static void
-connect_rate_of(const void *row, char *into)
+write_limits(char *into, const GovLimits *limits)
 {
-	const GovLimits *limits = &((const GovClass *) row)->connect_rate;
 	size_t		used = 0;
 
 	write_number(into, 0, false);
@@ -230,6 +229,20 @@ connect_rate_of(const void *row, char *into)
 		used += snprintf(into + used, VALUE_SIZE - used, "%s%" PRId64 " in %.40s",
 						 i > 0 ? ", " : "", limits->limits[i].count, period);
 	}
+}
+
+static void
+connect_rate_of(const void *row, char *into)
+{
+	write_limits(into, &((const GovClass *) row)->connect_rate);
+}
+
+static void
+breaker_of(const void *row, char *into)
+{
+	const char *name = ((const GovClass *) row)->breaker;
+
+	write_text(into, name, name[0] != '\0');
 }
 
 static void
@@ -254,6 +267,7 @@ static const Column class_columns[] = {
 	{"idle_in_transaction_timeout", idle_in_transaction_timeout_of},
 	{"transaction_timeout", transaction_timeout_of},
 	{"max_lifetime", max_lifetime_of},
+	{"breaker", breaker_of},
 	{"settings", settings_of},
 	{NULL, NULL},
 };
@@ -342,6 +356,114 @@ static const Column rule_columns[] = {
 	{"client_addr", client_addr_of},
 	{"platform", platform_of},
 	{"function", function_of},
+	{NULL, NULL},
+};
+
+/*
+ * Circuit breakers and rate limits
+ */
+
+static void
+window_of(const void *row, char *into)
+{
+	const GovBreakerSettings *settings = row;
+
+	snprintf(into, VALUE_SIZE, "%d %s", (int) settings->window_size,
+			 settings->window_type == GOV_BREAKER_WINDOW_COUNT ? "calls" : "s");
+}
+
+static void
+minimum_calls_of(const void *row, char *into)
+{
+	write_number(into, ((const GovBreakerSettings *) row)->minimum_calls, true);
+}
+
+static void
+failure_rate_of(const void *row, char *into)
+{
+	write_number(into, ((const GovBreakerSettings *) row)->failure_rate, true);
+}
+
+static void
+slow_call_duration_of(const void *row, char *into)
+{
+	write_duration(into, ((const GovBreakerSettings *) row)->slow_call_duration);
+}
+
+static void
+slow_call_rate_of(const void *row, char *into)
+{
+	write_number(into, ((const GovBreakerSettings *) row)->slow_call_rate, true);
+}
+
+static void
+open_for_of(const void *row, char *into)
+{
+	write_duration(into, ((const GovBreakerSettings *) row)->open_for);
+}
+
+static void
+half_open_calls_of(const void *row, char *into)
+{
+	write_number(into, ((const GovBreakerSettings *) row)->half_open_calls, true);
+}
+
+static void
+half_open_timeout_of(const void *row, char *into)
+{
+	write_duration(into, ((const GovBreakerSettings *) row)->half_open_timeout);
+}
+
+static void
+breaker_role_of(const void *row, char *into)
+{
+	const char *role = ((const GovBreakerSettings *) row)->role;
+
+	write_text(into, role, role[0] != '\0');
+}
+
+static void
+failure_sqlstates_of(const void *row, char *into)
+{
+	const GovBreakerSettings *settings = row;
+	size_t		used = 0;
+
+	write_text(into, "", false);
+	for (int i = 0; i < settings->nsqlstates; i++)
+		used += (size_t) snprintf(into + used, VALUE_SIZE - used, "%s%s", i > 0 ? " " : "", settings->sqlstates[i]);
+}
+
+static const Column breaker_columns[] = {
+	{"window", window_of},
+	{"minimum_calls", minimum_calls_of},
+	{"failure_rate", failure_rate_of},
+	{"slow_call_duration", slow_call_duration_of},
+	{"slow_call_rate", slow_call_rate_of},
+	{"open_for", open_for_of},
+	{"half_open_calls", half_open_calls_of},
+	{"half_open_timeout", half_open_timeout_of},
+	{"role", breaker_role_of},
+	{"failure_sqlstates", failure_sqlstates_of},
+	{NULL, NULL},
+};
+
+static void
+rate_of(const void *row, char *into)
+{
+	write_limits(into, &((const GovRate *) row)->limits);
+}
+
+static void
+rate_role_of(const void *row, char *into)
+{
+	const char *role = ((const GovRate *) row)->role;
+
+	write_text(into, role, role[0] != '\0');
+}
+
+static const Column rate_columns[] = {
+	{"rate", rate_of},
+	{"role", rate_role_of},
 	{NULL, NULL},
 };
 
@@ -485,6 +607,77 @@ put_classes(Writer *writer, const GovPolicy *before, const GovPolicy *after)
 	}
 }
 
+static void
+put_breakers(Writer *writer, const GovPolicy *before, const GovPolicy *after)
+{
+	static const GovBreakerSettings empty = {
+		.window_size = 100,
+		.minimum_calls = 20,
+		.half_open_calls = 3,
+		.failure_rate = 50,
+		.slow_call_duration = GOV_NEVER,
+		.slow_call_rate = 100,
+		.open_for = 5 * GOV_SECOND,
+		.half_open_timeout = 5 * GOV_SECOND,
+	};
+	char		subject[SUBJECT_SIZE];
+
+	for (int id = 0; id < GOV_MAX_BREAKERS; id++)
+	{
+		const GovBreakerSettings *was = &before->breakers[id];
+
+		if (!was->used || gov_policy_breaker_named(after, was->name) != GOV_NO_BREAKER)
+			continue;
+		snprintf(subject, sizeof(subject), "breaker \"%s\"", was->name);
+		put_whole(writer, subject, " removed");
+	}
+	for (int id = 0; id < GOV_MAX_BREAKERS; id++)
+	{
+		const GovBreakerSettings *is = &after->breakers[id];
+		int			was;
+
+		if (!is->used)
+			continue;
+		was = gov_policy_breaker_named(before, is->name);
+		snprintf(subject, sizeof(subject), "breaker \"%s\"", is->name);
+		if (was == GOV_NO_BREAKER)
+			put_added(writer, subject, breaker_columns, &empty, is);
+		else if (memcmp(&before->breakers[was], is, sizeof(*is)) != 0)
+			put_changes(writer, subject, breaker_columns, &before->breakers[was], is, false);
+	}
+}
+
+static void
+put_rates(Writer *writer, const GovPolicy *before, const GovPolicy *after)
+{
+	static const GovRate empty;
+	char		subject[SUBJECT_SIZE];
+
+	for (int id = 0; id < GOV_MAX_BREAKERS; id++)
+	{
+		const GovRate *was = &before->rates[id];
+
+		if (!was->used || gov_policy_rate_named(after, was->name) != GOV_NO_BREAKER)
+			continue;
+		snprintf(subject, sizeof(subject), "rate \"%s\"", was->name);
+		put_whole(writer, subject, " removed");
+	}
+	for (int id = 0; id < GOV_MAX_BREAKERS; id++)
+	{
+		const GovRate *is = &after->rates[id];
+		int			was;
+
+		if (!is->used)
+			continue;
+		was = gov_policy_rate_named(before, is->name);
+		snprintf(subject, sizeof(subject), "rate \"%s\"", is->name);
+		if (was == GOV_NO_BREAKER)
+			put_added(writer, subject, rate_columns, &empty, is);
+		else if (memcmp(&before->rates[was], is, sizeof(*is)) != 0)
+			put_changes(writer, subject, rate_columns, &before->rates[was], is, false);
+	}
+}
+
 /* Whether two rules are the same but for the number of their class. */
 static bool
 same_rule(const NamedRule *one, const NamedRule *other)
@@ -553,6 +746,8 @@ gov_policy_diff(const GovPolicy *before, const GovPolicy *after, bool values, ch
 	text[0] = '\0';
 	put_classes(&writer, before, after);
 	put_rules(&writer, before, after);
+	put_breakers(&writer, before, after);
+	put_rates(&writer, before, after);
 	if (writer.left_out > 0)
 		snprintf(text + writer.used, size - writer.used, "%s%d %s",
 				 writer.used > 0 ? "; and " : "", writer.left_out,

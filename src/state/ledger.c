@@ -64,6 +64,7 @@ static const char *const kind_names[] =
 	[GOV_EVENT_RECLAIMED] = "reclaimed",
 	[GOV_EVENT_CANCELLED] = "cancelled",
 	[GOV_EVENT_WOULD_RECLAIM] = "would_reclaim",
+	[GOV_EVENT_BREAKER] = "breaker",
 	[GOV_EVENT_POLICY] = "policy",
 	[GOV_EVENT_GOVERNOR] = "governor",
 };
@@ -271,7 +272,7 @@ is_logged(GovEventKind kind)
 		case GOV_LOG_DECISIONS_ALL:
 			return true;
 		case GOV_LOG_DECISIONS_REFUSALS:
-			return kind == GOV_EVENT_REFUSED || kind == GOV_EVENT_WOULD_REFUSE;
+			return kind == GOV_EVENT_REFUSED || kind == GOV_EVENT_WOULD_REFUSE || kind == GOV_EVENT_BREAKER;
 		default:
 			return false;
 	}

@@ -27,6 +27,7 @@ typedef enum GovEventKind
 	GOV_EVENT_RECLAIMED,		/* a session was ended */
 	GOV_EVENT_CANCELLED,		/* a statement was told to stop */
 	GOV_EVENT_WOULD_RECLAIM,	/* a session would have been ended, in observe */
+	GOV_EVENT_BREAKER,			/* a circuit breaker went from one state into another */
 	GOV_EVENT_POLICY,			/* a policy came into force, or could not */
 	GOV_EVENT_GOVERNOR,			/* the governor started, or mended something */
 } GovEventKind;

@@ -16,7 +16,8 @@
  * Invariants:
  * (1) Class GOV_DEFAULT_CLASS is in use in every policy.
  * (2) finished <= requested, and both only grow.
- * (3) A class keeps its id for as long as consecutive generations have it.
+ * (3) A class, a breaker and a rate limit keep their numbers for as long as
+ *	   consecutive generations have them.
  * (4) Whoever has published saves afterwards, and what is saved is the policy
  *	   in force at that moment: so the file never goes back to an older one.
  *
@@ -28,6 +29,7 @@
 
 #include "clock.h"
 #include "settings.h"
+#include "state/breakers.h"
 #include "state/policy.h"
 #include "state/policy_file.h"
 #include "state/shmem.h"
@@ -140,6 +142,7 @@ gov_policy_restore(void)
 				"\": the tables have not been read yet", sizeof(store->error));
 		pg_atomic_write_u64(&store->generation, generation);
 		pg_atomic_write_u64(&store->with_settings, classes_with_settings(&saved->policy));
+		gov_breakers_install(&store->policy);
 		LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
 
 		store->saved_generation = generation;
@@ -214,7 +217,7 @@ gov_policy_make_empty(GovPolicy *policy)
 
 /*
  * Room for the largest policy is taken before the lock; the pages behind the
- * rules that there are stay untouched, so a small policy is cheap to copy.
+ * rules that there are stay untouched.
  */
 GovPolicy *
 gov_policy_copy(void)
@@ -302,6 +305,48 @@ gov_policy_copy_settings(int class_id, char *settings)
 	return copied;
 }
 
+bool
+gov_policy_find_breaker(const char *name, GovNamed *named)
+{
+	const GovPolicy *policy = &store->policy;
+	int			number;
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_POLICY), LW_SHARED);
+	number = gov_policy_breaker_named(policy, name);
+	if (number != GOV_NO_BREAKER)
+	{
+		named->generation = policy->generation;
+		named->number = number;
+		named->guards = false;
+		for (int id = 0; id < GOV_MAX_CLASSES && !named->guards; id++)
+			named->guards = policy->classes[id].used && strcmp(policy->classes[id].breaker, name) == 0;
+		strlcpy(named->role, policy->breakers[number].role, sizeof(named->role));
+	}
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
+
+	/* a policy of before the start may have more than there is room for now */
+	return number != GOV_NO_BREAKER && number < gov_settings_max_breakers;
+}
+
+bool
+gov_policy_find_rate(const char *name, GovNamed *named)
+{
+	const GovPolicy *policy = &store->policy;
+	int			number;
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_POLICY), LW_SHARED);
+	number = gov_policy_rate_named(policy, name);
+	if (number != GOV_NO_BREAKER)
+	{
+		named->generation = policy->generation;
+		named->number = number;
+		named->guards = false;
+		strlcpy(named->role, policy->rates[number].role, sizeof(named->role));
+	}
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
+	return number != GOV_NO_BREAKER && number < gov_settings_max_breakers;
+}
+
 uint64_t
 gov_policy_generation(void)
 {
@@ -368,6 +413,68 @@ keep_class_ids(GovPolicy *policy, const GovPolicy *old)
 }
 
 /*
+ * The same for breakers.  Those that stay come first; there is always a place for
+ * the others, as no policy has more than governor.max_breakers.
+ */
+static void
+keep_breaker_numbers(GovPolicy *policy, const GovPolicy *old)
+{
+	GovBreakerSettings wanted[GOV_MAX_BREAKERS];
+	int			free_number = 0;
+
+	memcpy(wanted, policy->breakers, sizeof(wanted));
+	MemSet(policy->breakers, 0, sizeof(policy->breakers));
+	for (int pass = 0; pass < 2; pass++)
+	{
+		for (int i = 0; i < GOV_MAX_BREAKERS && wanted[i].used; i++)
+		{
+			int			number = gov_policy_breaker_named(old, wanted[i].name);
+
+			if (number >= gov_settings_max_breakers)
+				number = GOV_NO_BREAKER;	/* it had a place when there were more */
+			if ((number != GOV_NO_BREAKER) != (pass == 0))
+				continue;
+			if (number == GOV_NO_BREAKER)
+			{
+				while (policy->breakers[free_number].used)
+					free_number++;
+				number = free_number;
+			}
+			policy->breakers[number] = wanted[i];
+		}
+	}
+}
+
+static void
+keep_rate_numbers(GovPolicy *policy, const GovPolicy *old)
+{
+	GovRate		wanted[GOV_MAX_BREAKERS];
+	int			free_number = 0;
+
+	memcpy(wanted, policy->rates, sizeof(wanted));
+	MemSet(policy->rates, 0, sizeof(policy->rates));
+	for (int pass = 0; pass < 2; pass++)
+	{
+		for (int i = 0; i < GOV_MAX_BREAKERS && wanted[i].used; i++)
+		{
+			int			number = gov_policy_rate_named(old, wanted[i].name);
+
+			if (number >= gov_settings_max_breakers)
+				number = GOV_NO_BREAKER;	/* it had a place when there were more */
+			if ((number != GOV_NO_BREAKER) != (pass == 0))
+				continue;
+			if (number == GOV_NO_BREAKER)
+			{
+				while (policy->rates[free_number].used)
+					free_number++;
+				number = free_number;
+			}
+			policy->rates[number] = wanted[i];
+		}
+	}
+}
+
+/*
  * Who made the edits that are loaded for this request; forgets them.  An edit
  * that was committed since has a higher number, and a load of its own.
  */
@@ -410,6 +517,8 @@ gov_policy_publish(GovPolicy *policy, uint64_t request, void (*reset) (int class
 	strlcpy(store->database, gov_settings_database, sizeof(store->database));
 
 	keep_class_ids(policy, current);
+	keep_breaker_numbers(policy, current);
+	keep_rate_numbers(policy, current);
 	policy->generation = current->generation;
 	is_new = current->generation == 0 ||
 		gov_policy_data_size(policy) != gov_policy_data_size(current) ||
@@ -426,6 +535,7 @@ gov_policy_publish(GovPolicy *policy, uint64_t request, void (*reset) (int class
 		policy->generation++;
 		memcpy(current, policy, gov_policy_data_size(policy));
 		pg_atomic_write_u64(&store->with_settings, classes_with_settings(policy));
+		gov_breakers_install(policy);
 		store->loaded_at = now;
 		pg_atomic_write_u64(&store->generation, policy->generation);
 	}

@@ -102,6 +102,19 @@ extern bool gov_policy_class_is_governed(const GovClass *class);
 /* Copies the policy in force into memory of the caller's, which is large enough for any. */
 extern void gov_policy_copy_into(GovPolicy *policy);
 
+/* What a caller needs to know of a circuit breaker, or of a rate limit. */
+typedef struct GovNamed
+{
+	uint64_t	generation;		/* that says so */
+	int			number;
+	bool		guards;			/* a class */
+	char		role[GOV_NAME_SIZE];	/* who may use it; '': everyone */
+} GovNamed;
+
+/* Looks one up in the policy in force; false if there is none of that name.  Takes the policy lock shared. */
+extern bool gov_policy_find_breaker(const char *name, GovNamed *named);
+extern bool gov_policy_find_rate(const char *name, GovNamed *named);
+
 /* The generation in force.  Takes no lock. */
 extern uint64_t gov_policy_generation(void);
 

@@ -40,7 +40,7 @@
 #define MAGIC			0x50564F47	/* "GOVP" */
 
 /* Another one whenever the meaning of a byte changes; another size is noticed by itself. */
-#define FORMAT			1
+#define FORMAT			2
 
 typedef struct FileHeader
 {

@@ -24,6 +24,7 @@
 #include "clock.h"
 #include "core/rate.h"
 #include "settings.h"
+#include "state/breakers.h"
 #include "state/queue.h"
 #include "state/shmem.h"
 
@@ -34,6 +35,9 @@
 
 /* How much the latest time between two departures counts in their mean. */
 #define DEPARTURE_WEIGHT	8
+
+/* Process slots beside the reserved ones that are never filled by waiting. */
+#define SLOT_MARGIN			3
 
 /* For those who wait in a class that is gone: the governor moves them in a moment. */
 #define GONE_CLASS_TIMEOUT	(60 * GOV_SECOND)
@@ -52,7 +56,6 @@ typedef struct ClassQueue
 	/* what the policy says */
 	GovMode		mode;			/* the class's own */
 	int			max_sessions;
-	int			reserved_sessions;
 	int			queue_limit;
 	GovTime		queue_timeout;
 	GovTime		evict_after;
@@ -81,6 +84,7 @@ typedef struct GovQueue
 	GovMode		mode;			/* of the whole server, as the governor has read it */
 	bool		victims_wanted;
 	int			waiting;		/* in all classes */
+	int			reserved_sessions[GOV_MAX_CLASSES]; /* what the policy says; every login reads all of them */
 	ClassQueue	classes[GOV_MAX_CLASSES];
 	Waiter		waiters[FLEXIBLE_ARRAY_MEMBER];
 } GovQueue;
@@ -188,7 +192,7 @@ gov_queue_set_limits(const GovPolicy *policy, GovMode mode)
 		}
 		class->mode = limits->mode;
 		class->max_sessions = limits->max_sessions;
-		class->reserved_sessions = limits->used ? limits->reserved_sessions : 0;
+		queue->reserved_sessions[id] = limits->used ? limits->reserved_sessions : 0;
 		class->queue_limit = limits->queue_limit;
 		class->queue_timeout = limits->queue_timeout;
 		class->evict_after = limits->evict_after;
@@ -246,7 +250,7 @@ reserved_by_others(const GovSessionCounts *counts, int class_id)
 
 	for (int id = 0; id < GOV_MAX_CLASSES; id++)
 	{
-		int			unused = queue->classes[id].reserved_sessions - counts->of_class[id];
+		int			unused = queue->reserved_sessions[id] - counts->of_class[id];
 
 		if (id != class_id && unused > 0)
 			reserved += unused;
@@ -270,7 +274,7 @@ skip_lost_victims(ClassQueue *class, int class_id)
 }
 
 static GovAdmitFacts
-facts_of(int class_id, bool slots_run_short, GovTime now)
+facts_of(int class_id, GovTime now)
 {
 	const GovSessionCounts *counts = gov_registry_counts_in_place();
 	ClassQueue *class = &queue->classes[class_id];
@@ -283,10 +287,10 @@ facts_of(int class_id, bool slots_run_short, GovTime now)
 		.queue_timeout = class->queue_timeout,
 		.paused = class->paused,
 		.rate_ready_at = rate_ready_at(class, now),
+		.breaker_ready_at = gov_breakers_refuses_until(class_id),
 		.victim_ready_at = GOV_NEVER,
 		.free_places = MaxConnections - gov_reserved_slots() - counts->clients,
 		.reserved_by_others = reserved_by_others(counts, class_id),
-		.slots_run_short = slots_run_short,
 	};
 
 	skip_lost_victims(class, class_id);
@@ -294,6 +298,23 @@ facts_of(int class_id, bool slots_run_short, GovTime now)
 		facts.victim_ready_at = gov_time_after(class->victims[class->next_victim].rests_since,
 											   class->evict_after);
 	return facts;
+}
+
+/*
+ * Decides.  Whether free process slots come near what is reserved, the server's
+ * and the classes', is looked at only for whoever would begin to wait: the list
+ * of free ones is all over shared memory, and most logins get in.
+ */
+static GovAdmission
+decide(GovAdmitFacts *facts)
+{
+	GovAdmission admission = gov_admit_decide(facts);
+
+	if (admission.decision == GOV_DECISION_ADMIT || facts->is_queued)
+		return admission;
+	facts->slots_run_short = !gov_have_free_slots(gov_reserved_slots() + SLOT_MARGIN +
+												  reserved_by_others(gov_registry_counts_in_place(), GOV_NO_CLASS));
+	return gov_admit_decide(facts);
 }
 
 /* Spends what an admission costs, and lets the next one decide. */
@@ -309,7 +330,7 @@ admit(ClassQueue *class, int slot, GovTime now)
 }
 
 void
-gov_queue_try(bool enforce, bool slots_run_short, int kept_places, GovTry *result)
+gov_queue_try(bool enforce, int kept_places, GovTry *result)
 {
 	GovSessionSlot *mine = gov_registry_mine();
 	int			slot = mine - gov_registry_slot(0);
@@ -330,7 +351,7 @@ gov_queue_try(bool enforce, bool slots_run_short, int kept_places, GovTry *resul
 		return;
 	}
 	class = &queue->classes[mine->class_id];
-	facts = facts_of(mine->class_id, slots_run_short, now);
+	facts = facts_of(mine->class_id, now);
 	facts.kept_places = kept_places;
 	if (waiter->since != 0)
 	{
@@ -344,7 +365,7 @@ gov_queue_try(bool enforce, bool slots_run_short, int kept_places, GovTry *resul
 		result->waited = Max(now - waiter->since, 0);
 	}
 
-	result->admission = gov_admit_decide(&facts);
+	result->admission = decide(&facts);
 	result->class_id = mine->class_id;
 	result->sessions = facts.sessions;
 	result->max_sessions = facts.max_sessions;
@@ -367,7 +388,7 @@ gov_queue_try(bool enforce, bool slots_run_short, int kept_places, GovTry *resul
 		{
 			enqueue(class, slot, class->last == NOBODY ? now : Max(now, queue->waiters[class->last].since));
 			waiter->only_evicts = result->admission.decision == GOV_DECISION_EVICT &&
-				(slots_run_short || class->queue_limit == 0);
+				(facts.slots_run_short || class->queue_limit == 0);
 			result->was_queued = result->newly_queued = true;
 		}
 		if (result->admission.decision == GOV_DECISION_EVICT)
@@ -476,29 +497,18 @@ gov_queue_is_used(void)
 }
 
 void
-gov_queue_info(int class_id, bool slots_run_short, GovQueueInfo *info)
+gov_queue_info(int class_id, GovQueueInfo *info)
 {
 	ClassQueue *class = &queue->classes[class_id];
 	GovAdmitFacts facts;
 
 	/* exclusively, as windows move on when they are looked at */
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
-	facts = facts_of(class_id, slots_run_short, gov_clock_now());
+	facts = facts_of(class_id, gov_clock_now());
 	info->waiting = class->length;
 	info->oldest = class->first == NOBODY ? 0 : queue->waiters[class->first].since;
-	info->newcomer = gov_admit_decide(&facts);
+	info->newcomer = decide(&facts);
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
-}
-
-int
-gov_queue_unused_reserves(void)
-{
-	int			reserved;
-
-	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_SHARED);
-	reserved = reserved_by_others(gov_registry_counts_in_place(), GOV_NO_CLASS);
-	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
-	return reserved;
 }
 
 GovTime

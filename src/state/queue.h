@@ -84,9 +84,9 @@ extern GovMode gov_queue_mode_of(int class_id);
 /*
  * Tries to admit the session of this backend, whose slot waits.  enforce:
  * carries the decision out; otherwise admits in any case, and says what it
- * would have been.  slots_run_short, kept_places: see GovAdmitFacts.
+ * would have been.  kept_places: see GovAdmitFacts.
  */
-extern void gov_queue_try(bool enforce, bool slots_run_short, int kept_places, GovTry *result);
+extern void gov_queue_try(bool enforce, int kept_places, GovTry *result);
 
 /* Admits the session of this backend whatever the limits are, and spends nothing.  Never errors. */
 extern void gov_queue_let_in(void);
@@ -109,10 +109,7 @@ extern bool gov_queue_victims_wanted(void);
 /* Whether anybody waits. */
 extern bool gov_queue_is_used(void);
 
-extern void gov_queue_info(int class_id, bool slots_run_short, GovQueueInfo *info);
-
-/* Places that classes reserve and do not use, in all. */
-extern int	gov_queue_unused_reserves(void);
+extern void gov_queue_info(int class_id, GovQueueInfo *info);
 
 /* Since when the session in a slot waits to be admitted; 0: it does not. */
 extern GovTime gov_queue_waits_since(int slot);

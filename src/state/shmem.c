@@ -13,6 +13,7 @@
 #include "compat.h"
 
 #include "settings.h"
+#include "state/breakers.h"
 #include "state/ledger.h"
 #include "state/policy.h"
 #include "state/pulse.h"
@@ -43,6 +44,7 @@ static const struct
 	{"pg_governor policy", gov_policy_shmem_size, gov_policy_shmem_attach},
 	{"pg_governor sessions", gov_registry_shmem_size, gov_registry_shmem_attach},
 	{"pg_governor queue", gov_queue_shmem_size, gov_queue_shmem_attach},
+	{"pg_governor breakers", gov_breakers_shmem_size, gov_breakers_shmem_attach},
 	{"pg_governor ledger", gov_ledger_shmem_size, gov_ledger_shmem_attach},
 	{"pg_governor pulse", gov_pulse_shmem_size, gov_pulse_shmem_attach},
 };
@@ -65,6 +67,7 @@ request(void)
 		RequestAddinShmemSpace(structs[i].size());
 	for (int i = 0; i < GOV_LOCK_COUNT; i++)
 		RequestNamedLWLockTranche(lock_names[i], 1);
+	gov_breakers_request_locks();
 }
 
 static void

@@ -64,6 +64,7 @@ typedef struct PolicyTable
 
 static const char *const shipped_classes[] = {"default", "function", NULL};
 static const char *const shipped_rules[] = {"1000", "1010", NULL};
+static const char *const nothing_shipped[] = {NULL};
 
 #define CLASS_COLUMNS \
 	"mode, max_sessions, reserved_sessions, queue_limit, queue_timeout, connect_rate, evict_after, " \
@@ -95,6 +96,7 @@ static const PolicyTable tables[] = {
 		"paused = n.paused OR c.paused, "
 		"keep_warm = CASE WHEN n.keep_warm OPERATOR(pg_catalog.=) 0 THEN c.keep_warm ELSE n.keep_warm END, "
 		"reclaim_rate = coalesce(n.reclaim_rate, c.reclaim_rate), "
+		"breaker = coalesce(n.breaker, c.breaker), "
 		"settings = coalesce(n.settings, c.settings), "
 		"description = coalesce(n.description, c.description) "
 		"FROM (SELECT ($1).*) AS n WHERE c.name OPERATOR(pg_catalog.=) n.name AND c.shipped"
@@ -112,7 +114,12 @@ static const PolicyTable tables[] = {
 		"enabled = n.enabled "
 		"FROM (SELECT ($1).*) AS n WHERE r.position OPERATOR(pg_catalog.=) n.position AND r.shipped"
 	},
+	{"breaker_settings", "name", nothing_shipped, GOV_MAX_BREAKERS, NULL, NULL, NULL},
+	{"rate_settings", "name", nothing_shipped, GOV_MAX_BREAKERS, NULL, NULL, NULL},
 };
+
+#define CLASSES	(&tables[0])
+#define RULES	(&tables[1])
 
 /* Whether this transaction has changed the tables that count, and who; see on_transaction_end(). */
 static bool edit_in_progress = false;
@@ -275,20 +282,22 @@ refuse_to_lose_class(const char *class_name)
 	pfree(policy);
 }
 
-/* A rule for a role that is not there is no error: the role may come later. */
+/* A role that is not there is no error: it may come later. */
 static void
-warn_of_unknown_role(HeapTuple row, TupleDesc descriptor)
+warn_of_unknown_role(const PolicyTable *table, HeapTuple row, TupleDesc descriptor)
 {
 	char	   *role = SPI_getvalue(row, descriptor, SPI_fnumber(descriptor, "role"));
 	const char *name;
 
 	if (role == NULL || taking_over)
 		return;
-	name = role[0] == '+' ? role + 1 : role;
+	name = table == RULES && role[0] == '+' ? role + 1 : role;
 	if (name[0] != '\0' && !OidIsValid(get_role_oid(name, true)))
 		ereport(WARNING,
 				(errmsg("role \"%s\" does not exist", name),
-				 errdetail("The rule matches nobody until it does.")));
+				 table == RULES ?
+				 errdetail("The rule matches nobody until it does.") :
+				 errdetail("Nobody but superusers may use \"%s\" until it does.", key_of(table, row, descriptor))));
 }
 
 /* What the server cannot give is no error: the policy may be for another one, or the server may grow. */
@@ -482,7 +491,6 @@ gov_policy_row_0_1(PG_FUNCTION_ARGS)
 	TupleDesc	descriptor = RelationGetDescr(trigger->tg_relation);
 	HeapTuple	row = trigger->tg_trigtuple;
 	char	   *key = key_of(table, row, descriptor);
-	bool		is_rule = strcmp(table->name, "rules") == 0;
 
 	/* here too, as logical replication fires no triggers of statements */
 	mark_edit(false);
@@ -491,7 +499,7 @@ gov_policy_row_0_1(PG_FUNCTION_ARGS)
 	{
 		if (is_shipped_key(table, key))
 			refuse_to_lose_shipped(table, key, "delete");
-		if (!is_rule)
+		if (table == CLASSES)
 			refuse_to_lose_class(key);
 		return PointerGetDatum(row);
 	}
@@ -505,8 +513,8 @@ gov_policy_row_0_1(PG_FUNCTION_ARGS)
 		new_key = key_of(table, row, descriptor);
 		if (is_shipped_key(table, key) && (new_key == NULL || strcmp(key, new_key) != 0))
 			refuse_to_lose_shipped(table, key, "rename");
-		if (is_rule)
-			warn_of_unknown_role(row, descriptor);
+		if (table != CLASSES)
+			warn_of_unknown_role(table, row, descriptor);
 		else
 		{
 			warn_of_reserve(row, before, descriptor);
@@ -516,8 +524,8 @@ gov_policy_row_0_1(PG_FUNCTION_ARGS)
 	}
 
 	/* an INSERT */
-	if (is_rule)
-		warn_of_unknown_role(row, descriptor);
+	if (table != CLASSES)
+		warn_of_unknown_role(table, row, descriptor);
 	else if (!is_installing())
 	{
 		warn_of_reserve(row, NULL, descriptor);
@@ -537,7 +545,7 @@ gov_policy_changed_0_1(PG_FUNCTION_ARGS)
 	const PolicyTable *table = table_of(trigger);
 	int64		rows = 0;
 
-	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) && table->shipped_keys[0] != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot truncate governor.%s, which has rows that pg_governor ships", table->name),
@@ -559,6 +567,13 @@ gov_policy_changed_0_1(PG_FUNCTION_ARGS)
 				 errdetail("There would be %lld rows, and there may be at most %d.",
 						   (long long) rows, table->limit),
 				 errhint("Delete rows that are not needed any more, or make one row serve several of them.")));
+
+	if (gov_shmem_ready() && table != CLASSES && table != RULES && rows > gov_settings_max_breakers)
+		ereport(WARNING,
+				(errmsg("governor.%s has more rows than governor.max_breakers", table->name),
+				 errdetail("There would be %lld rows, and %d of them are in force.",
+						   (long long) rows, gov_settings_max_breakers),
+				 errhint("Raise governor.max_breakers and restart the server, or delete rows.")));
 
 	mark_edit(true);
 	return PointerGetDatum(NULL);

@@ -15,7 +15,7 @@
 #include "compat.h"
 
 #include "actors/classify.h"
-#include "actors/policy_loader.h"
+#include "actors/policy_tables.h"
 #include "clock.h"
 #include "state/ledger.h"
 #include "state/policy.h"

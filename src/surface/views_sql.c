@@ -18,6 +18,7 @@
 #include "actors/admission.h"
 #include "clock.h"
 #include "settings.h"
+#include "state/breakers.h"
 #include "state/census.h"
 #include "state/ledger.h"
 #include "state/policy.h"
@@ -40,6 +41,7 @@ PG_FUNCTION_INFO_V1(gov_admission_0_1);
 PG_FUNCTION_INFO_V1(gov_stat_classes_0_1);
 PG_FUNCTION_INFO_V1(gov_events_0_1);
 PG_FUNCTION_INFO_V1(gov_status_0_1);
+PG_FUNCTION_INFO_V1(gov_breakers_0_1);
 
 /* The widest view. */
 #define MAX_COLUMNS		48
@@ -358,7 +360,7 @@ gov_admission_0_1(PG_FUNCTION_ARGS)
 		put_int(&row, now->sessions);
 		put_int(&row, now->active);
 		put_int(&row, now->idle);
-		gov_queue_info(id, gov_admission_slots_run_short(), &queue);
+		gov_queue_info(id, &queue);
 		put_int(&row, queue.waiting);
 		put_int(&row, 0);		/* gate_waiting */
 		if (class->max_sessions > 0)
@@ -417,7 +419,7 @@ gov_stat_classes_0_1(PG_FUNCTION_ARGS)
 		put_bigint(&row, stats.reclaimed[GOV_REASON_EVICTED]);
 		put_causes(&row, stats.queued, GOV_CAUSE_RESERVE);
 		put_duration(&row, (GovTime) stats.queue_microseconds);
-		put_causes(&row, stats.refused, GOV_CAUSE_SERVER);
+		put_causes(&row, stats.refused, GOV_CAUSE_BREAKER);
 		put_bigint(&row, stats.would[GOV_DECISION_QUEUE]);
 		put_bigint(&row, stats.would[GOV_DECISION_EVICT]);
 		put_bigint(&row, stats.would[GOV_DECISION_REFUSE]);
@@ -518,5 +520,50 @@ gov_status_0_1(PG_FUNCTION_ARGS)
 	put_duration(&row, (GovTime) (logins.nanoseconds / 1000));
 	put_time(&row, gov_ledger_stats_reset());
 	store(fcinfo, &row);
+	return (Datum) 0;
+}
+
+static void
+put_percentage(Row *row, double percentage)
+{
+	if (percentage < 0)
+		put_null(row);
+	else
+		put(row, Float8GetDatum(percentage));
+}
+
+/* governor.breakers: circuit breakers, as they are now */
+Datum
+gov_breakers_0_1(PG_FUNCTION_ARGS)
+{
+	gov_shmem_require();
+	InitMaterializedSRF(fcinfo, 0);
+
+	for (int number = 0; number < gov_breakers_count(); number++)
+	{
+		GovBreakerReport report;
+		char		name[GOV_NAME_SIZE];
+		Row			row;
+
+		if (!gov_breakers_report(number, name, &report))
+			continue;
+		begin_row(&row);
+		put_text(&row, name);
+		put_text(&row, gov_breaker_state_name(report.state));
+		put_int(&row, report.calls);
+		put_percentage(&row, report.failure_rate);
+		put_percentage(&row, report.slow_rate);
+		put_time(&row, report.opened_at == GOV_NEVER ? 0 : report.opened_at);
+		if (report.retry_after == 0 || report.retry_after == GOV_NEVER)
+			put_null(&row);
+		else
+			put_duration(&row, report.retry_after);
+		if (report.permits_left < 0)
+			put_null(&row);
+		else
+			put_int(&row, report.permits_left);
+		put_bigint(&row, (uint64) report.not_permitted);
+		store(fcinfo, &row);
+	}
 	return (Datum) 0;
 }

@@ -297,6 +297,32 @@ sub extended
 
 =pod
 
+=item $client->parse($sql), $client->call($function)
+
+A statement that is parsed and not run; a function without arguments, called by
+the protocol's own message.
+
+=cut
+
+sub parse
+{
+	my ($self, $sql) = @_;
+
+	$self->send('P', "\0$sql\0" . pack('n', 0));
+	$self->send('S', '');
+	return $self->finish;
+}
+
+sub call
+{
+	my ($self, $function) = @_;
+
+	$self->send('F', pack('Nnnn', $function, 0, 0, 0));
+	return $self->finish;
+}
+
+=pod
+
 =item $client->send($type, $body), $client->receive($seconds)
 
 One message to the server; the next one from it, as type and body.  Notices and

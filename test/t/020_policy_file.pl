@@ -176,7 +176,7 @@ subtest 'a file that must not be used' => sub {
 		[ 'one cut short', substr($good, 0, -1), 'its size is wrong' ],
 		[ 'one with more behind it', "${good}x", 'its size is wrong' ],
 		[ 'something else', 'x' x length($good), 'it is no file of pg_governor' ],
-		[ 'another format', with_checksum($put->(4, pack('L<', 2))), 'it is of another version of pg_governor' ],
+		[ 'another format', with_checksum($put->(4, pack('L<', 1))), 'it is of another version of pg_governor' ],
 		[ 'other sizes', with_checksum($put->(8, pack('L<', 8))), 'it is of another version of pg_governor' ],
 		[ 'another server', with_checksum($put->(16, pack('Q<', 1))), 'it is of another database cluster' ],
 		[ 'a byte of a name', $put->(length($good) - 400, 'x'), 'its checksum is wrong' ],

@@ -19,14 +19,19 @@ my $dir = PostgreSQL::Test::Utils::tempdir();
 
 # What counts of every row, and whether it is as shipped
 my $classes =
-  'SELECT name, mode, max_sessions, connect_rate, idle_timeout, idle_timeout_floor, idle_in_transaction_timeout, max_lifetime, keep_warm, reclaim_rate, description, shipped FROM governor.classes ORDER BY name';
+  'SELECT name, mode, max_sessions, connect_rate, idle_timeout, idle_timeout_floor, idle_in_transaction_timeout, max_lifetime, keep_warm, reclaim_rate, description, shipped, breaker FROM governor.classes ORDER BY name';
 my $rules = 'SELECT * FROM governor.rules ORDER BY position';
 
 sub rows
 {
 	my ($client) = @_;
 
-	return { classes => $client->query($classes), rules => $client->query($rules) };
+	return {
+		classes => $client->query($classes),
+		rules => $client->query($rules),
+		breakers => $client->query('TABLE governor.breaker_settings ORDER BY name'),
+		rates => $client->query('TABLE governor.rate_settings ORDER BY name'),
+	};
 }
 
 # added, edited, disabled, made NULL, and with bytes that are hard to quote; 1000 stays as shipped
@@ -40,7 +45,11 @@ set_policy(
 		(1, 'apps', 'odd "role', 'a b', E'100\\\\%_''', '10.0.0.0/8', 'lambda', 'f%', true),
 		(2, 'apps', '+app', NULL, NULL, '2001:db8::/32', NULL, NULL, false),
 		(3, 'function', 'app', NULL, '', NULL, NULL, NULL, true)},
-	'UPDATE governor.rules SET enabled = false WHERE position = 1010');
+	'UPDATE governor.rules SET enabled = false WHERE position = 1010',
+	q{INSERT INTO governor.breaker_settings (name, window_type, window_size, failure_rate, slow_call_duration, role, failure_sqlstates)
+		VALUES ('a "b"', 'time', 30, 12.5, '1.5 s', 'app', '{53,40001}'), ('plain', DEFAULT, NULL, DEFAULT, NULL, NULL, NULL)},
+	q{INSERT INTO governor.rate_settings (name, rate, role) VALUES ('mails', '100/1s, 5000/1h', 'app')},
+	q{UPDATE governor.classes SET breaker = 'a "b"' WHERE name = 'apps'});
 my $expected = rows($admin);
 is_deeply([ map { $_->[11] } @{ $expected->{classes} } ], [ 'f', 't', 'f' ], 'one class is as shipped');
 is_deeply([ map { $_->[9] } @{ $expected->{rules} } ], [ 'f', 'f', 'f', 't', 'f' ], 'and one rule');
@@ -76,7 +85,7 @@ subtest 'into a new database' => sub {
 	my $again = GovClient->login($node, dbname => 'again');
 	is_deeply(rows($again), $expected, 'every row is as it was');
 	is(scalar(() = $said =~ /WARNING:  the policy is kept and not in force: the one of database "postgres" is/g),
-		2, 'a WARNING for each table');
+		4, 'a WARNING for each table');
 	unlike($said, qr/ERROR|updated/, 'and nothing else');
 
 	# it is a policy
@@ -170,7 +179,7 @@ subtest 'into a server that does not load the library' => sub {
 		'>' => \$stdout, '2>' => \$stderr);
 	is(join('', grep { /ERROR/ && !/role "postgres" already exists/ } split /^/, $stderr), '', 'it is restored');
 	is( scalar(() = $stderr =~ /WARNING:  the policy is kept and not in force: pg_governor is not loaded/g),
-		2 * 6,
+		4 * 6,
 		'with a WARNING for each table of each database');
 	like($stderr, qr/HINT:  \Q$line\E/, 'and the line to add');
 	my $there = GovClient->login($plain);

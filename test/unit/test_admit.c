@@ -81,6 +81,17 @@ order_of_decisions(void)
 	f.rate_ready_at = NOW + 1;
 	check("pace 1 us ahead", f, GOV_DECISION_QUEUE, GOV_CAUSE_RATE, NOW + 1);
 	f = plain();
+	f.ahead = 1;
+	f.paused = true;
+	f.breaker_ready_at = NOW + 1;
+	check("an open breaker before all", f, GOV_DECISION_REFUSE, GOV_CAUSE_BREAKER, 0);
+	f.is_queued = true;
+	f.queued_at = NOW;
+	check("also for whoever waits", f, GOV_DECISION_REFUSE, GOV_CAUSE_BREAKER, 0);
+	f = plain();
+	f.breaker_ready_at = NOW;
+	check("a breaker at this very moment", f, GOV_DECISION_ADMIT, GOV_CAUSE_NONE, 0);
+	f = plain();
 	f.slots_run_short = true;
 	check("whoever gets in needs no queue", f, GOV_DECISION_ADMIT, GOV_CAUSE_NONE, 0);
 }

@@ -129,6 +129,80 @@ columns_of_a_class(void)
 			  "max_lifetime NULL -> 2 h");
 }
 
+static GovBreakerSettings
+breaker_of(const char *name)
+{
+	GovBreakerSettings breaker;
+
+	memset(&breaker, 0, sizeof(breaker));
+	breaker.used = true;
+	snprintf(breaker.name, sizeof(breaker.name), "%s", name);
+	breaker.window_size = 100;
+	breaker.minimum_calls = 20;
+	breaker.half_open_calls = 3;
+	breaker.failure_rate = 50;
+	breaker.slow_call_duration = GOV_NEVER;
+	breaker.slow_call_rate = 100;
+	breaker.open_for = 5 * GOV_SECOND;
+	breaker.half_open_timeout = 5 * GOV_SECOND;
+	return breaker;
+}
+
+static GovRate
+rate_of(const char *name)
+{
+	GovRate		rate;
+
+	memset(&rate, 0, sizeof(rate));
+	rate.used = true;
+	snprintf(rate.name, sizeof(rate.name), "%s", name);
+	rate.limits.n = 1;
+	rate.limits.limits[0] = (GovLimit) {100, GOV_SECOND};
+	return rate;
+}
+
+static void
+breakers_and_rates(void)
+{
+	begin();
+	after.breakers[3] = breaker_of("api");
+	after.rates[0] = rate_of("mails");
+	CHECK_STR(diff(false, sizeof(text)), "breaker \"api\" added; rate \"mails\" added");
+	CHECK_STR(diff(true, sizeof(text)), "breaker \"api\" added; rate \"mails\" added: rate 100 in 1 s");
+
+	/* another number is no difference; all columns have a name */
+	memcpy(&before, &after, sizeof(after));
+	memset(&after.breakers[3], 0, sizeof(GovBreakerSettings));
+	after.breakers[4] = breaker_of("api");
+	CHECK_STR(diff(false, sizeof(text)), "");
+	after.breakers[4].window_type = GOV_BREAKER_WINDOW_TIME;
+	after.breakers[4].window_size = 10;
+	after.breakers[4].minimum_calls = 5;
+	after.breakers[4].failure_rate = 12.5;
+	after.breakers[4].slow_call_duration = GOV_SECOND;
+	after.breakers[4].slow_call_rate = 99;
+	after.breakers[4].open_for = 60 * GOV_SECOND;
+	after.breakers[4].half_open_calls = 1;
+	after.breakers[4].half_open_timeout = GOV_SECOND;
+	strcpy(after.breakers[4].role, "app");
+	after.breakers[4].nsqlstates = 2;
+	strcpy(after.breakers[4].sqlstates[0], "53");
+	strcpy(after.breakers[4].sqlstates[1], "40001");
+	strcpy(after.rates[0].role, "app");
+	strcpy(after.classes[1].breaker, "api");
+	CHECK_STR(diff(false, sizeof(text)),
+			  "class \"function\": breaker NULL -> \"api\"; breaker \"api\": window 100 calls -> 10 s, "
+			  "minimum_calls 20 -> 5, failure_rate 50 -> 12.5, slow_call_duration NULL -> 1 s, "
+			  "slow_call_rate 100 -> 99, open_for 5 s -> 60 s, half_open_calls 3 -> 1, "
+			  "half_open_timeout 5 s -> 1 s, role NULL -> \"app\", failure_sqlstates NULL -> 53 40001; "
+			  "rate \"mails\": role NULL -> \"app\"");
+
+	memset(after.breakers, 0, sizeof(after.breakers));
+	memset(after.rates, 0, sizeof(after.rates));
+	memset(after.classes[1].breaker, 0, GOV_NAME_SIZE);
+	CHECK_STR(diff(false, sizeof(text)), "breaker \"api\" removed; rate \"mails\" removed");
+}
+
 static void
 durations(void)
 {
@@ -423,6 +497,8 @@ bad_values(void)
 {
 	static const char *const class = "a class in it is malformed";
 	static const char *const rule = "a rule in it is malformed";
+	static const char *const breaker = "a circuit breaker in it is malformed";
+	static const char *const rate = "a rate limit in it is malformed";
 	int			two = 2;
 
 	BAD(memset(after.classes[1].name, 'n', GOV_NAME_SIZE), class);
@@ -449,6 +525,33 @@ bad_values(void)
 	BAD(set_class(&after, 9, "default"), "two classes in it have the same name");
 	BAD(after.classes[0].used = false, "it has no class \"default\"");
 	BAD(set_class(&after, 0, "other"), "it has no class \"default\"");
+
+	BAD(strcpy(after.classes[1].breaker, "api"), "a class in it names a circuit breaker that is not there");
+	BAD(memset(after.classes[1].breaker, 'b', GOV_NAME_SIZE), class);
+	BAD((after.breakers[255] = breaker_of("api"), strcpy(after.classes[1].breaker, "api")), NULL);
+	BAD((after.breakers[0] = breaker_of("a"), after.breakers[0].name[0] = '\0'), breaker);
+	BAD((after.breakers[0] = breaker_of("a"), memset(after.breakers[0].role, 'r', GOV_NAME_SIZE)), breaker);
+	BAD((after.breakers[0] = breaker_of("a"), memcpy(&after.breakers[0].used, &two, 1)), breaker);
+	BAD((after.breakers[0] = breaker_of("a"), memset(&after.breakers[0].window_type, 0xFF, sizeof(GovBreakerWindow))), breaker);
+	BAD((after.breakers[0] = breaker_of("a"), after.breakers[0].window_size = 0), breaker);
+	BAD((after.breakers[0] = breaker_of("a"), after.breakers[0].window_size = 10001), breaker);
+	BAD((after.breakers[0] = breaker_of("a"), after.breakers[0].window_type = GOV_BREAKER_WINDOW_TIME,
+		 after.breakers[0].window_size = 3601), breaker);
+	BAD((after.breakers[0] = breaker_of("a"), after.breakers[0].minimum_calls = 0), breaker);
+	BAD((after.breakers[0] = breaker_of("a"), after.breakers[0].half_open_calls = 0), breaker);
+	BAD((after.breakers[0] = breaker_of("a"), after.breakers[0].half_open_calls = 101), breaker);
+	BAD((after.breakers[0] = breaker_of("a"), after.breakers[0].failure_rate = 0), breaker);
+	BAD((after.breakers[0] = breaker_of("a"), after.breakers[0].failure_rate = NAN), breaker);
+	BAD((after.breakers[0] = breaker_of("a"), after.breakers[0].slow_call_rate = 100.1), breaker);
+	BAD((after.breakers[0] = breaker_of("a"), after.breakers[0].slow_call_duration = 0), breaker);
+	BAD((after.breakers[0] = breaker_of("a"), after.breakers[0].open_for = 0), breaker);
+	BAD((after.breakers[0] = breaker_of("a"), after.breakers[0].half_open_timeout = -1), breaker);
+	BAD((after.breakers[0] = breaker_of("a"), after.breakers[0].nsqlstates = 33), breaker);
+	BAD((after.breakers[0] = breaker_of("a"), after.breakers[0].nsqlstates = 1,
+		 memset(after.breakers[0].sqlstates[0], '5', GOV_BREAKER_SQLSTATE_SIZE)), breaker);
+	BAD((after.rates[7] = rate_of("r"), after.rates[7].name[0] = '\0'), rate);
+	BAD((after.rates[7] = rate_of("r"), after.rates[7].limits.n = 0), rate);
+	BAD((after.rates[7] = rate_of("r"), after.rates[7].limits.limits[0].count = 0), rate);
 
 	BAD(after.rules[0].class_id = -1, rule);
 	BAD(after.rules[0].class_id = GOV_MAX_CLASSES, rule);
@@ -492,6 +595,7 @@ every_bit(void)
 const UnitTest policy_tests[] = {
 	{"policy diff: nothing", nothing},
 	{"policy diff: columns of a class", columns_of_a_class},
+	{"policy: circuit breakers and rate limits", breakers_and_rates},
 	{"policy diff: durations", durations},
 	{"policy diff: classes and rules come and go", come_and_go},
 	{"policy: settings", settings},
