@@ -273,9 +273,8 @@ subtest 'whoever waits in the queue' => sub {
 	my @waiting = map { GovClient->start_login($node, user => 'app', application_name => 'guarded') } 1 .. 2;
 	ok($admin->wait_for("SELECT queued = 2 FROM governor.admission WHERE class = 'guarded'"), 'two logins wait');
 	$admin->run("SELECT governor.breaker_force('database', 'forced_open')");
-	set_mode($admin, 'observe');
-	is(scalar(grep { $_->finish_login->works } @waiting), 2, 'a mode that becomes weaker lets them in past the breaker');
-	set_mode($admin, 'enforce');
+	is(join(' ', map { $_->finish_login->error->{C} } @waiting), '57P03 57P03', 'an open breaker refuses them too');
+	ok($admin->wait_for("SELECT queued = 0 FROM governor.admission WHERE class = 'guarded'"), 'and they are gone');
 	set_policy($admin, "UPDATE governor.classes SET paused = false, queue_timeout = '5 s' WHERE name = 'guarded'");
 	$admin->run("SELECT governor.breaker_reset('database')");
 };
