@@ -195,10 +195,12 @@ INSERT INTO governor.classes (name, breaker) VALUES ('guarded', 'mailer');
 DELETE FROM governor.breaker_settings WHERE name = 'mailer';
 TRUNCATE governor.breaker_settings CASCADE;
 SELECT governor.reload() > 0 AS loaded;
+BEGIN;
 UPDATE governor.breaker_settings SET name = 'post', failure_sqlstates = '{53,40001}' WHERE name = 'mailer';
 SELECT breaker FROM governor.classes WHERE name = 'guarded';
 -- and is nobody's whom it does not name
 UPDATE governor.breaker_settings SET role = NULL WHERE name = 'post';
+COMMIT;
 SELECT governor.reload() > 0 AS loaded;
 SELECT regexp_replace(detail, 'generation \d+', 'generation N') AS detail FROM governor.events WHERE kind = 'policy' ORDER BY at DESC LIMIT 1;
 SET ROLE regress_gov_plain;

@@ -21,8 +21,8 @@ extern void gov_guard_install(void);
  */
 extern void gov_guard_login(void);
 
-/* Refuses a login because the breaker of its class is open: FATAL 57P03. */
-extern void gov_guard_refuse_login(int class_id) pg_attribute_noreturn();
+/* Refuses a login because the breaker of its class is open: FATAL 57P03.  Does not return. */
+extern void gov_guard_refuse_login(int class_id);
 
 /*
  * A statement begins that may be the first of a transaction.  Raises 53400 if

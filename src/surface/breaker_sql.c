@@ -21,6 +21,7 @@
 #include "state/policy.h"
 #include "state/shmem.h"
 
+#include "access/htup_details.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/acl.h"
