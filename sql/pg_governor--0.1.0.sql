@@ -195,10 +195,11 @@ CREATE TABLE governor.classes (
 	CONSTRAINT "evict_after: 0 or more, finite, without months; NULL: never"
 		CHECK (evict_after >= '0' AND evict_after <= '10000 days'
 			   AND extract(month FROM evict_after) = 0 AND extract(year FROM evict_after) = 0),
-	CONSTRAINT "max_active: not in this version"
-		CHECK (max_active = 0),
-	CONSTRAINT "gate_timeout: not in this version"
-		CHECK (gate_timeout IN ('0', '5 s')),
+	CONSTRAINT "max_active: 1 to 262143, or NULL for no gate"
+		CHECK (max_active BETWEEN 1 AND 262143),
+	CONSTRAINT "gate_timeout: 0 to 1 day, without months"
+		CHECK (gate_timeout >= '0' AND gate_timeout <= '1 day'
+			   AND extract(month FROM gate_timeout) = 0 AND extract(year FROM gate_timeout) = 0),
 	CONSTRAINT "idle_blocker_timeout: not in this version"
 		CHECK (idle_blocker_timeout IN ('0', '2 s')),
 	CONSTRAINT "unresponsive_timeout: not in this version"
@@ -218,8 +219,8 @@ COMMENT ON COLUMN governor.classes.queue_limit IS 'How many logins may wait; 0: 
 COMMENT ON COLUMN governor.classes.queue_timeout IS 'How long a login may wait before it is refused';
 COMMENT ON COLUMN governor.classes.connect_rate IS 'Pace of admissions, a list of count/period that all hold; newcomers wait for it. NULL: no limit';
 COMMENT ON COLUMN governor.classes.evict_after IS 'Rest after which a session may be ended for a newcomer to a full class; NULL: never';
-COMMENT ON COLUMN governor.classes.max_active IS 'Not in this version: limit on running transactions';
-COMMENT ON COLUMN governor.classes.gate_timeout IS 'Not in this version: how long a transaction may wait to run';
+COMMENT ON COLUMN governor.classes.max_active IS 'How many transactions may run at once, others wait for one to end; NULL: no gate';
+COMMENT ON COLUMN governor.classes.gate_timeout IS 'How long a transaction may wait to run before it is refused';
 COMMENT ON COLUMN governor.classes.idle_timeout IS 'Ends sessions that rested this long; NULL: never';
 COMMENT ON COLUMN governor.classes.idle_timeout_floor IS 'What idle_timeout shrinks to under full pressure; NULL: it does not shrink';
 COMMENT ON COLUMN governor.classes.idle_in_transaction_timeout IS 'Ends sessions that did nothing inside a transaction this long; NULL: never';
@@ -472,7 +473,7 @@ CREATE FUNCTION governor.admission(
 	OUT class text, OUT mode text, OUT max_sessions integer, OUT sessions integer,
 	OUT active integer, OUT idle integer, OUT queued integer, OUT gate_waiting integer,
 	OUT headroom integer, OUT pressure double precision, OUT oldest_wait interval,
-	OUT idle_timeout interval, OUT max_active integer, OUT decision text)
+	OUT idle_timeout interval, OUT max_active integer, OUT decision text, OUT tickets integer)
 	RETURNS SETOF record
 	LANGUAGE c VOLATILE STRICT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'gov_admission_0_1';
@@ -490,7 +491,7 @@ CREATE FUNCTION governor.stat_classes(
 	OUT reclaimed_surplus bigint, OUT reclaimed_paused bigint,
 	OUT reclaimed_requested bigint, OUT cancelled bigint, OUT would_reclaim bigint,
 	OUT declined bigint, OUT regrets bigint,
-	OUT gate_waits bigint, OUT gate_time interval, OUT gate_passes bigint,
+	OUT gate_waits bigint, OUT gate_time interval, OUT gate_passes bigint, OUT would_wait bigint,
 	OUT stats_reset timestamptz)
 	RETURNS SETOF record
 	LANGUAGE c VOLATILE STRICT PARALLEL SAFE
@@ -530,7 +531,7 @@ CREATE VIEW governor.sessions AS
 COMMENT ON VIEW governor.sessions IS 'Every client session, its class, and the verdict on it';
 COMMENT ON COLUMN governor.sessions.class IS 'NULL for superusers and replication, which are exempt';
 COMMENT ON COLUMN governor.sessions.rule IS 'Position of the rule that matched; NULL: none';
-COMMENT ON COLUMN governor.sessions.waiting IS 'admission: a login that waits for its place; NULL: it does not wait';
+COMMENT ON COLUMN governor.sessions.waiting IS 'admission: a login that waits for its place; gate: a transaction that waits to run; NULL: it does not wait';
 COMMENT ON COLUMN governor.sessions.peer IS 'local (a unix socket) or unknown';
 COMMENT ON COLUMN governor.sessions.verdict IS 'keep, exempt, listening, advisory_lock, or the reason for which the session should end now';
 COMMENT ON COLUMN governor.sessions.stale_at IS 'When the session should end if it stays as it is; NULL: never';
@@ -541,11 +542,14 @@ COMMENT ON COLUMN governor.sessions.verdict_detail IS 'Why the session is exempt
 
 CREATE VIEW governor.admission AS
 	SELECT class, mode, max_sessions, sessions, active, idle, queued, gate_waiting, headroom,
-		   pressure, oldest_wait, idle_timeout, max_active, decision
+		   pressure, oldest_wait, idle_timeout, max_active, decision, tickets
 	FROM governor.admission();
 COMMENT ON VIEW governor.admission IS 'How full each class is, and what is in force there now';
 COMMENT ON COLUMN governor.admission.mode IS 'In force: the weaker of governor.mode and the class''s own';
 COMMENT ON COLUMN governor.admission.pressure IS 'The larger of class sessions / max_sessions and server sessions / usable slots';
+COMMENT ON COLUMN governor.admission.gate_waiting IS 'Transactions that wait to run';
+COMMENT ON COLUMN governor.admission.tickets IS 'Transactions that run, where a gate counts them';
+COMMENT ON COLUMN governor.admission.max_active IS 'In force; NULL: no gate';
 COMMENT ON COLUMN governor.admission.idle_timeout IS 'In force under the present pressure';
 COMMENT ON COLUMN governor.admission.decision IS 'What a newcomer would meet now: admit, evict, queue or refuse';
 
@@ -555,7 +559,7 @@ CREATE VIEW governor.stat_classes AS
 		   refused_rate, refused_max_sessions, refused_reserve, refused_server, refused_breaker,
 		   would_queue, would_evict, would_refuse, reclaimed, reclaimed_idle,
 		   reclaimed_idle_in_transaction, reclaimed_lifetime, reclaimed_transaction_timeout,
-		   reclaimed_surplus, reclaimed_paused, reclaimed_requested, cancelled, would_reclaim, declined, regrets, gate_waits, gate_time, gate_passes, stats_reset
+		   reclaimed_surplus, reclaimed_paused, reclaimed_requested, cancelled, would_reclaim, declined, regrets, gate_waits, gate_time, gate_passes, would_wait, stats_reset
 	FROM governor.stat_classes();
 COMMENT ON VIEW governor.stat_classes IS 'What was decided in each class since stats_reset';
 COMMENT ON COLUMN governor.stat_classes.cancelled IS 'Statements that transaction_timeout told to stop; their sessions went on';

@@ -78,6 +78,12 @@ UPDATE governor.classes SET queue_timeout = '-1 s' WHERE name = 'function';
 UPDATE governor.classes SET queue_timeout = '25 h' WHERE name = 'function';
 UPDATE governor.classes SET queue_timeout = '1 month -30 days' WHERE name = 'function';
 UPDATE governor.classes SET queue_timeout = NULL WHERE name = 'function';
+UPDATE governor.classes SET max_active = 0 WHERE name = 'function';
+UPDATE governor.classes SET max_active = 262144 WHERE name = 'function';
+UPDATE governor.classes SET gate_timeout = '-1 s' WHERE name = 'function';
+UPDATE governor.classes SET gate_timeout = '25 h' WHERE name = 'function';
+UPDATE governor.classes SET gate_timeout = '1 month -30 days' WHERE name = 'function';
+UPDATE governor.classes SET gate_timeout = NULL WHERE name = 'function';
 UPDATE governor.classes SET evict_after = '-1 s' WHERE name = 'function';
 UPDATE governor.classes SET evict_after = :'infinity' WHERE name = 'function';
 UPDATE governor.classes SET paused = NULL WHERE name = 'function';
@@ -93,8 +99,9 @@ UPDATE governor.classes SET connect_rate = '1/1s,2/2s,3/3s,4/4s,5/5s' WHERE name
 BEGIN;
 SET LOCAL client_min_messages = warning;
 UPDATE governor.classes SET connect_rate = '150/1s, 6000 / 60s,1000000/99999h,1/ms', queue_limit = 0, queue_timeout = '0',
-	evict_after = '0', reserved_sessions = 7, paused = true WHERE name = 'function';
-SELECT connect_rate, queue_limit, queue_timeout, evict_after, reserved_sessions, paused FROM governor.classes WHERE name = 'function';
+	evict_after = '0', reserved_sessions = 7, paused = true,
+	max_active = 262143, gate_timeout = '1 day' WHERE name = 'function';
+SELECT connect_rate, queue_limit, queue_timeout, evict_after, reserved_sessions, paused, max_active, gate_timeout FROM governor.classes WHERE name = 'function';
 -- what this server cannot give is warned about
 UPDATE governor.classes SET reserved_sessions = 200000 WHERE name = 'function';
 ROLLBACK;

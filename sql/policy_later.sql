@@ -4,26 +4,21 @@
 CREATE TEMP TABLE before AS TABLE governor.classes;
 
 -- Refused, by a message that says so.
-UPDATE governor.classes SET max_active = 1 WHERE name = 'function';
-UPDATE governor.classes SET max_active = -1 WHERE name = 'function';
-UPDATE governor.classes SET gate_timeout = '1 s' WHERE name = 'function';
 UPDATE governor.classes SET idle_blocker_timeout = '3 s' WHERE name = 'function';
 UPDATE governor.classes SET unresponsive_timeout = '10 s' WHERE name = 'function';
 UPDATE governor.classes SET sessions_per_instance = 1 WHERE name = 'function';
 -- and with a new row
-INSERT INTO governor.classes (name, max_active) VALUES ('workers', 8);
--- those that are not null
-UPDATE governor.classes SET gate_timeout = NULL WHERE name = 'function';
+INSERT INTO governor.classes (name, sessions_per_instance) VALUES ('workers', 8);
 
 (TABLE governor.classes EXCEPT TABLE before) UNION ALL (TABLE before EXCEPT TABLE governor.classes);
 
 -- Accepted: nothing at all, and what is shipped.
 BEGIN;
-UPDATE governor.classes SET max_active = NULL, gate_timeout = '0', idle_blocker_timeout = NULL,
+UPDATE governor.classes SET idle_blocker_timeout = NULL,
 	unresponsive_timeout = NULL, sessions_per_instance = NULL;
-UPDATE governor.classes SET max_active = 0, idle_blocker_timeout = '0', unresponsive_timeout = '0', sessions_per_instance = 0;
-UPDATE governor.classes SET gate_timeout = '5 s', idle_blocker_timeout = '2 s', unresponsive_timeout = '20 s' WHERE name = 'function';
+UPDATE governor.classes SET idle_blocker_timeout = '0', unresponsive_timeout = '0', sessions_per_instance = 0;
+UPDATE governor.classes SET idle_blocker_timeout = '2 s', unresponsive_timeout = '20 s' WHERE name = 'function';
 INSERT INTO governor.classes (name) VALUES ('workers');
-SELECT name, max_active, gate_timeout, idle_blocker_timeout, unresponsive_timeout, sessions_per_instance
+SELECT name, idle_blocker_timeout, unresponsive_timeout, sessions_per_instance
 FROM governor.classes ORDER BY name;
 ROLLBACK;

@@ -241,7 +241,7 @@ SELECT count(*) FROM governor.rules;
 SELECT class, rule FROM governor.classify('regress_gov_app', 'shop', 'faas:lambda:checkout', '10.1.2.3');
 BEGIN;
 INSERT INTO governor.classes (name, connect_rate, idle_timeout, idle_timeout_floor, idle_in_transaction_timeout, max_lifetime, reclaim_rate, max_active) VALUES
-	('workers', '75/1s', '60 s', '3 s', '1 s', '1 h', 1, 0);
+	('workers', '75/1s', '60 s', '3 s', '1 s', '1 h', 1, 8);
 INSERT INTO governor.rules (position, class, role, database, application_name, client_addr, platform, function) VALUES
 	(1, 'workers', '+regress_gov_app', 'shop', 'faas:%', '10.0.0.0/8', 'lambda', 'check%');
 SELECT class, rule FROM governor.classify('regress_gov_app', 'shop', 'faas:lambda:checkout', '10.1.2.3');

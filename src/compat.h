@@ -192,35 +192,37 @@ gov_proc_transaction(int proc_number)
 }
 
 /*
- * Whether a process holds a lock of this type in this partition of the lock
- * table.  Caller holds the partition's lock.  16 replaced SHM_QUEUE by dlist.
+ * The first lock that a process has in this partition of the lock table, and
+ * the one behind it; NULL: there is none.  Caller holds the partition's lock.
+ * 16 replaced SHM_QUEUE by dlist.
  */
-static inline bool
-gov_proc_holds_lock(int proc_number, int partition, LockTagType type)
+static inline const PROCLOCK *
+gov_proc_first_lock(int proc_number, int partition)
 {
 #if PG_VERSION_NUM >= 160000
-	dlist_head *held = &ProcGlobal->allProcs[proc_number].myProcLocks[partition];
-	dlist_iter	position;
+	dlist_head *locks = &ProcGlobal->allProcs[proc_number].myProcLocks[partition];
 
-	dlist_foreach(position, held)
-	{
-		const PROCLOCK *lock = dlist_container(PROCLOCK, procLink, position.cur);
-
-		if (lock->holdMask != 0 && lock->tag.myLock->tag.locktag_type == type)
-			return true;
-	}
+	return dlist_is_empty(locks) ? NULL : dlist_container(PROCLOCK, procLink, dlist_head_node(locks));
 #else
-	SHM_QUEUE  *held = &ProcGlobal->allProcs[proc_number].myProcLocks[partition];
-	PROCLOCK   *lock = (PROCLOCK *) SHMQueueNext(held, held, offsetof(PROCLOCK, procLink));
+	SHM_QUEUE  *locks = &ProcGlobal->allProcs[proc_number].myProcLocks[partition];
 
-	for (; lock != NULL;
-		 lock = (PROCLOCK *) SHMQueueNext(held, &lock->procLink, offsetof(PROCLOCK, procLink)))
-	{
-		if (lock->holdMask != 0 && lock->tag.myLock->tag.locktag_type == type)
-			return true;
-	}
+	return (const PROCLOCK *) SHMQueueNext(locks, locks, offsetof(PROCLOCK, procLink));
 #endif
-	return false;
+}
+
+static inline const PROCLOCK *
+gov_proc_next_lock(int proc_number, int partition, const PROCLOCK *lock)
+{
+#if PG_VERSION_NUM >= 160000
+	dlist_head *locks = &ProcGlobal->allProcs[proc_number].myProcLocks[partition];
+	dlist_node *node = unconstify(dlist_node *, &lock->procLink);
+
+	return dlist_has_next(locks, node) ? dlist_container(PROCLOCK, procLink, dlist_next_node(locks, node)) : NULL;
+#else
+	SHM_QUEUE  *locks = &ProcGlobal->allProcs[proc_number].myProcLocks[partition];
+
+	return (const PROCLOCK *) SHMQueueNext(locks, &lock->procLink, offsetof(PROCLOCK, procLink));
+#endif
 }
 
 /*

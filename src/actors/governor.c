@@ -37,6 +37,7 @@
 #include "actors/sweep.h"
 #include "clock.h"
 #include "settings.h"
+#include "state/gate.h"
 #include "state/ledger.h"
 #include "state/policy.h"
 #include "state/pulse.h"
@@ -145,13 +146,17 @@ obey_signals(void)
 static bool
 obey_reload(void)
 {
+	GovPolicy  *policy;
+
 	if (!ConfigReloadPending)
 		return false;
 	ConfigReloadPending = false;
 	ProcessConfigFile(PGC_SIGHUP);
 
 	/* another mode concerns those who wait now */
-	gov_queue_set_limits(gov_policy_copy(), gov_settings_mode);
+	policy = gov_policy_copy();
+	gov_queue_set_limits(policy, gov_settings_mode);
+	gov_gate_set_limits(policy, gov_settings_mode);
 	(void) gov_policy_request_load();
 	return true;
 }
@@ -291,6 +296,7 @@ reclassify_all(void)
 
 	gov_registry_begin_generation(policy->generation);
 	gov_queue_set_limits(policy, gov_settings_mode);
+	gov_gate_set_limits(policy, gov_settings_mode);
 
 	StartTransactionCommand();
 	MemoryContextSwitchTo(round_context);

@@ -285,6 +285,22 @@ report(bool committed, bool cut)
 }
 
 void
+gov_guard_withdraw(void)
+{
+	if (work.asked && work.breaker != GOV_NO_BREAKER)
+		gov_breakers_give_back(work.breaker, work.permit);
+	work.asked = false;
+	failure.seen = false;
+}
+
+void
+gov_guard_begin_now(void)
+{
+	if (work.asked && work.breaker != GOV_NO_BREAKER)
+		work.began = gov_clock_now();
+}
+
+void
 gov_guard_end(bool committed)
 {
 	return_login_permit();

@@ -42,6 +42,14 @@ extern void gov_guard_runs(void);
 /* The error that was seen last was undone by ROLLBACK TO. */
 extern void gov_guard_forget_error(void);
 
+/*
+ * The transaction that was let through does not begin after all, and says
+ * nothing about what it would have worked with; or it begins only now, after
+ * a wait.  Neither errors.
+ */
+extern void gov_guard_withdraw(void);
+extern void gov_guard_begin_now(void);
+
 /* The transaction has ended; takes a lock for a moment, never errors. */
 extern void gov_guard_end(bool committed);
 

@@ -44,7 +44,7 @@
 #define CLASSES_QUERY \
 	"SELECT name, mode, max_sessions, keep_warm, reclaim_rate::pg_catalog.float8, " \
 	"idle_timeout, idle_timeout_floor, idle_in_transaction_timeout, max_lifetime, transaction_timeout, " \
-	"reserved_sessions, queue_limit, queue_timeout, connect_rate, evict_after, paused, settings, breaker " \
+	"reserved_sessions, queue_limit, queue_timeout, connect_rate, evict_after, paused, settings, breaker, max_active, gate_timeout " \
 	"FROM governor.classes ORDER BY name"
 
 /* The order is that of read_rule(). */
@@ -197,6 +197,8 @@ read_class(int row, GovClass *class)
 	class->paused = DatumGetBool(column(row, 16, &is_null));
 	settings_column(row, 17, class->settings, sizeof(class->settings));
 	text_column(row, 18, class->breaker, sizeof(class->breaker));
+	class->max_active = int_column(row, 19, 0);
+	class->gate_timeout = duration_column(row, 20);
 }
 
 static void

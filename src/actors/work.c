@@ -4,11 +4,14 @@
  *		What is seen of a session's statements and transactions.
  *
  *		a statement begins		the breaker of the class is asked,	[parse_hook, utility_hook,
- *								if it is the first of a transaction	 executor_hook]
+ *								and a ticket taken at its gate, if	 executor_hook]
+ *								it is the first of a transaction
  *		a utility statement		does it LISTEN, or stop to?			[utility_hook]
- *		a function is called	does it lock for its session?		[access_hook]
+ *		a function is called	does it lock for its session?  By	[access_hook]
+ *								itself it is a first statement too
  *		a savepoint ends		what was said within it counts or not	[on_savepoint]
- *		a transaction ends		its breaker hears how;
+ *		a transaction ends		its breaker hears how; its ticket
+ *								is given back;
  *								transaction_timeout lets go of it;
  *								what was said in it counts; the name
  *								it has now is looked at				[on_transaction]
@@ -28,6 +31,7 @@
  */
 #include "compat.h"
 
+#include "actors/gate.h"
 #include "actors/guard.h"
 #include "actors/rename.h"
 #include "actors/victim.h"
@@ -121,15 +125,19 @@ runs_nothing(Node *statement)
 	}
 }
 
+/* `query` is what the executor is about to start; NULL before. */
 static void
-begin_work(void)
+begin_work(QueryDesc *query)
 {
 	if (gov_registry_mine() == NULL)
 		return;
 	if (utilities > 0)
+	{
 		gov_guard_begin_inside();
-	else
-		gov_guard_begin();
+		return;
+	}
+	gov_guard_begin();
+	gov_gate_begin(query);
 }
 
 /* What commits inside a command of the server's own, as VACUUM does, has not come to its end. */
@@ -138,6 +146,7 @@ end_work(bool committed)
 {
 	if (!committed || utilities == 0 || runs_procedure)
 		gov_guard_end(committed);
+	gov_gate_end(utilities > 0);
 }
 
 uint32
@@ -152,14 +161,14 @@ parse_hook(ParseState *state, Query *query, GovJumbleState *jumble)
 	if (previous_parse_hook)
 		previous_parse_hook(state, query, jumble);
 	if (query->commandType != CMD_UTILITY || !runs_nothing(query->utilityStmt))
-		begin_work();
+		begin_work(NULL);
 }
 
 /* Of prepared statements, which are parsed in another transaction. */
 static void
 executor_hook(QueryDesc *query, int flags)
 {
-	begin_work();
+	begin_work(query);
 	gov_guard_runs();
 	if (previous_executor_hook)
 		previous_executor_hook(query, flags);
@@ -199,7 +208,7 @@ utility_hook(PlannedStmt *statement, const char *query, bool read_only_tree,
 
 	if (!runs_nothing(node))
 	{
-		begin_work();
+		begin_work(NULL);
 		if (tag != T_TransactionStmt && tag != T_PrepareStmt)
 			gov_guard_runs();
 	}
@@ -253,7 +262,7 @@ access_hook(ObjectAccessType access, Oid class, Oid object, int column, void *ar
 	if (access == OAT_FUNCTION_EXECUTE && IsTransactionState() && gov_registry_mine() != NULL &&
 		gov_guard_is_unasked())
 	{
-		begin_work();
+		begin_work(NULL);
 		gov_guard_runs();
 	}
 	if (access == OAT_FUNCTION_EXECUTE && class == ProcedureRelationId &&
@@ -359,6 +368,7 @@ void
 gov_work_watch(const char *application_name_at_login)
 {
 	strlcpy(last_name, application_name_at_login, sizeof(last_name));
+	gov_gate_watch();
 	RegisterXactCallback(on_transaction, NULL);
 	RegisterSubXactCallback(on_savepoint, NULL);
 }

@@ -153,6 +153,7 @@ is_class(const GovClass *class)
 		class->reserved_sessions >= 0 && class->reserved_sessions <= MOST_SESSIONS &&
 		class->queue_limit >= 0 && class->queue_limit <= MOST_SESSIONS &&
 		class->queue_timeout >= 0 && class->evict_after >= 0 &&
+		class->max_active >= 0 && class->max_active <= MOST_SESSIONS && class->gate_timeout >= 0 &&
 		is_limits(&class->connect_rate) && is_bool(&class->paused) &&
 		is_text(class->breaker, sizeof(class->breaker), true) &&
 		class->keep_warm >= 0 && class->keep_warm <= MOST_SESSIONS &&

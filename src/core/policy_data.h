@@ -56,6 +56,8 @@ typedef struct GovClass
 	GovTime		queue_timeout;
 	GovTime		evict_after;	/* GOV_NEVER: nobody is evicted */
 	GovLimits	connect_rate;
+	int32_t		max_active;		/* transactions that run; 0: no gate */
+	GovTime		gate_timeout;
 	double		reclaim_rate;	/* ends per second; 0: no limit */
 	GovTime		idle_timeout;
 	GovTime		idle_timeout_floor; /* GOV_NEVER: no scaling */

@@ -204,6 +204,20 @@ queue_timeout_of(const void *row, char *into)
 }
 
 static void
+max_active_of(const void *row, char *into)
+{
+	const GovClass *class = row;
+
+	write_number(into, class->max_active, class->max_active > 0);
+}
+
+static void
+gate_timeout_of(const void *row, char *into)
+{
+	write_duration(into, ((const GovClass *) row)->gate_timeout);
+}
+
+static void
 evict_after_of(const void *row, char *into)
 {
 	write_duration(into, ((const GovClass *) row)->evict_after);
@@ -259,6 +273,8 @@ static const Column class_columns[] = {
 	{"queue_timeout", queue_timeout_of},
 	{"connect_rate", connect_rate_of},
 	{"evict_after", evict_after_of},
+	{"max_active", max_active_of},
+	{"gate_timeout", gate_timeout_of},
 	{"paused", paused_of},
 	{"keep_warm", keep_warm_of},
 	{"reclaim_rate", reclaim_rate_of},
@@ -574,6 +590,7 @@ put_classes(Writer *writer, const GovPolicy *before, const GovPolicy *after)
 		.queue_limit = 1000,
 		.queue_timeout = 5 * GOV_SECOND,
 		.evict_after = GOV_NEVER,
+		.gate_timeout = 5 * GOV_SECOND,
 		.idle_timeout = GOV_NEVER,
 		.idle_timeout_floor = GOV_NEVER,
 		.idle_in_transaction_timeout = GOV_NEVER,

@@ -22,6 +22,7 @@
 #include "core/pressure.h"
 #include "settings.h"
 #include "state/census.h"
+#include "state/gate.h"
 #include "state/locks.h"
 #include "state/policy.h"
 #include "state/shmem.h"
@@ -231,6 +232,8 @@ read_slots(GovCensus *census)
 		row->activity = gov_census_read_activity(slot);
 		row->traits = pg_atomic_read_u32(&slot->traits);
 		row->waits = slot->waits;
+		row->waits_at_gate = gov_gate_waits(i);
+		row->holds_ticket = gov_gate_holds(i);
 		row->was_asked = pg_atomic_read_u64(&slot->request_subject) == (uint64) row->activity.state_since;
 		census->nrows++;
 

@@ -29,6 +29,8 @@ typedef struct GovCensusRow
 	bool		kept_warm;
 	bool		surplus;		/* one too many in its class */
 	bool		waits;			/* to be admitted */
+	bool		waits_at_gate;
+	bool		holds_ticket;
 	bool		was_asked;		/* to end this rest, and is still here */
 	uint32		traits;			/* GovTrait bits */
 	GovActivity activity;

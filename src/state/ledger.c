@@ -37,6 +37,10 @@ typedef struct ClassCounters
 	pg_atomic_uint64 cancelled;
 	pg_atomic_uint64 would_reclaim;
 	pg_atomic_uint64 declined;
+	pg_atomic_uint64 gate_waits;
+	pg_atomic_uint64 gate_microseconds;
+	pg_atomic_uint64 gate_passes;
+	pg_atomic_uint64 would_wait;
 } ClassCounters;
 
 typedef struct GovLedger
@@ -61,6 +65,7 @@ static const char *const kind_names[] =
 	[GOV_EVENT_WOULD_QUEUE] = "would_queue",
 	[GOV_EVENT_WOULD_EVICT] = "would_evict",
 	[GOV_EVENT_WOULD_REFUSE] = "would_refuse",
+	[GOV_EVENT_WOULD_WAIT] = "would_wait",
 	[GOV_EVENT_RECLAIMED] = "reclaimed",
 	[GOV_EVENT_CANCELLED] = "cancelled",
 	[GOV_EVENT_WOULD_RECLAIM] = "would_reclaim",
@@ -102,6 +107,10 @@ gov_ledger_shmem_attach(void *memory, bool is_new)
 		pg_atomic_init_u64(&counters->cancelled, 0);
 		pg_atomic_init_u64(&counters->would_reclaim, 0);
 		pg_atomic_init_u64(&counters->declined, 0);
+		pg_atomic_init_u64(&counters->gate_waits, 0);
+		pg_atomic_init_u64(&counters->gate_microseconds, 0);
+		pg_atomic_init_u64(&counters->gate_passes, 0);
+		pg_atomic_init_u64(&counters->would_wait, 0);
 	}
 	pg_atomic_init_u64(&ledger->logins, 0);
 	pg_atomic_init_u64(&ledger->login_nanoseconds, 0);
@@ -177,6 +186,25 @@ gov_ledger_count_declined(int class_id)
 }
 
 void
+gov_ledger_count_gate_wait(int class_id, GovTime waited)
+{
+	add(class_id, offsetof(ClassCounters, gate_waits), 1);
+	add(class_id, offsetof(ClassCounters, gate_microseconds), (uint64) waited);
+}
+
+void
+gov_ledger_count_gate_pass(int class_id)
+{
+	add(class_id, offsetof(ClassCounters, gate_passes), 1);
+}
+
+void
+gov_ledger_count_would_wait(int class_id)
+{
+	add(class_id, offsetof(ClassCounters, would_wait), 1);
+}
+
+void
 gov_ledger_count_login(uint64 nanoseconds)
 {
 	pg_atomic_fetch_add_u64(&ledger->logins, 1);
@@ -208,6 +236,10 @@ gov_ledger_class_stats(int class_id, GovClassStats *stats)
 	stats->cancelled = pg_atomic_read_u64(&counters->cancelled);
 	stats->would_reclaim = pg_atomic_read_u64(&counters->would_reclaim);
 	stats->declined = pg_atomic_read_u64(&counters->declined);
+	stats->gate_waits = pg_atomic_read_u64(&counters->gate_waits);
+	stats->gate_microseconds = pg_atomic_read_u64(&counters->gate_microseconds);
+	stats->gate_passes = pg_atomic_read_u64(&counters->gate_passes);
+	stats->would_wait = pg_atomic_read_u64(&counters->would_wait);
 }
 
 void
@@ -242,6 +274,10 @@ gov_ledger_reset_class(int class_id)
 	pg_atomic_write_u64(&counters->cancelled, 0);
 	pg_atomic_write_u64(&counters->would_reclaim, 0);
 	pg_atomic_write_u64(&counters->declined, 0);
+	pg_atomic_write_u64(&counters->gate_waits, 0);
+	pg_atomic_write_u64(&counters->gate_microseconds, 0);
+	pg_atomic_write_u64(&counters->gate_passes, 0);
+	pg_atomic_write_u64(&counters->would_wait, 0);
 }
 
 void

@@ -24,6 +24,7 @@ typedef enum GovEventKind
 	GOV_EVENT_WOULD_QUEUE,		/* a login would have waited, in observe */
 	GOV_EVENT_WOULD_EVICT,		/* would have had a session ended */
 	GOV_EVENT_WOULD_REFUSE,		/* would have been refused */
+	GOV_EVENT_WOULD_WAIT,		/* a transaction would have waited at the gate, in observe */
 	GOV_EVENT_RECLAIMED,		/* a session was ended */
 	GOV_EVENT_CANCELLED,		/* a statement was told to stop */
 	GOV_EVENT_WOULD_RECLAIM,	/* a session would have been ended, in observe */
@@ -61,6 +62,10 @@ typedef struct GovClassStats
 	uint64		cancelled;		/* statements, by transaction_timeout */
 	uint64		would_reclaim;
 	uint64		declined;
+	uint64		gate_waits;		/* transactions */
+	uint64		gate_microseconds;	/* of all of those */
+	uint64		gate_passes;
+	uint64		would_wait;
 } GovClassStats;
 
 /* What governing costs at login. */
@@ -89,6 +94,9 @@ extern void gov_ledger_count_reclaimed(int class_id, GovReason reason);
 extern void gov_ledger_count_cancelled(int class_id);
 extern void gov_ledger_count_would_reclaim(int class_id);
 extern void gov_ledger_count_declined(int class_id);
+extern void gov_ledger_count_gate_wait(int class_id, GovTime waited);
+extern void gov_ledger_count_gate_pass(int class_id);
+extern void gov_ledger_count_would_wait(int class_id);
 extern void gov_ledger_count_login(uint64 nanoseconds);
 extern void gov_ledger_add_login_time(uint64 nanoseconds);	/* of a login that is counted already */
 

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * locks.h
- *		Who holds advisory locks, as the server's lock table says.
+ *		Who holds locks, and whom that keeps waiting, as the server's lock table
+ *		says.
  *
  * IDENTIFICATION
  *	  src/state/locks.h
@@ -18,5 +19,16 @@
  * answer.
  */
 extern void gov_locks_find_advisory(const int *slots, int nslots, bool *holds);
+
+/*
+ * Whether somebody of whom `matters` is true waits for a lock that this
+ * process holds, or for somebody who does, and so on.  Its locks are those of
+ * relations, objects, transactions, and advisory ones: any that the table has.
+ * Takes the partitions of the table in shared mode: one after the other if
+ * nobody waits for this process, else all of them for one look.  May raise an
+ * error for want of memory, once.  `matters` is called under those locks, and
+ * takes none.
+ */
+extern bool gov_locks_keep_waiting(bool (*matters) (int slot));
 
 #endif							/* GOV_LOCKS_H */

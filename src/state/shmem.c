@@ -14,6 +14,7 @@
 
 #include "settings.h"
 #include "state/breakers.h"
+#include "state/gate.h"
 #include "state/ledger.h"
 #include "state/policy.h"
 #include "state/pulse.h"
@@ -45,6 +46,7 @@ static const struct
 	{"pg_governor sessions", gov_registry_shmem_size, gov_registry_shmem_attach},
 	{"pg_governor queue", gov_queue_shmem_size, gov_queue_shmem_attach},
 	{"pg_governor breakers", gov_breakers_shmem_size, gov_breakers_shmem_attach},
+	{"pg_governor gate", gov_gate_shmem_size, gov_gate_shmem_attach},
 	{"pg_governor ledger", gov_ledger_shmem_size, gov_ledger_shmem_attach},
 	{"pg_governor pulse", gov_pulse_shmem_size, gov_pulse_shmem_attach},
 };
@@ -68,6 +70,7 @@ request(void)
 	for (int i = 0; i < GOV_LOCK_COUNT; i++)
 		RequestNamedLWLockTranche(lock_names[i], 1);
 	gov_breakers_request_locks();
+	gov_gate_request_locks();
 }
 
 static void
@@ -81,6 +84,7 @@ restore_policy(void)
 		return;
 	policy = gov_policy_copy();
 	gov_queue_set_limits(policy, gov_settings_mode);
+	gov_gate_set_limits(policy, gov_settings_mode);
 	pfree(policy);
 	snprintf(detail, sizeof(detail), "generation " UINT64_FORMAT ": as before the start", generation);
 	gov_ledger_note(GOV_EVENT_POLICY, NULL, GOV_REASON_NONE, detail);

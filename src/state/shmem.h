@@ -12,11 +12,13 @@
  *		GovQueue			queue.c		GOV_LOCK_SESSIONS		who waits, what admissions are held against
  *		GovLedger			ledger.c	GOV_LOCK_EVENTS			the ring of events (counters are atomics)
  *		GovBreakerStore		breakers.c	one of its own for each	that breaker, that rate limit
+ *		GovGate				gate.c		one of its own for each	who waits at that class's gate (tickets are atomics)
  *		GovPulse			pulse.c		GOV_LOCK_PULSE			the governor's latch and its statistics
  *
- * Lock order: file -> policy -> sessions -> a breaker's -> events, and pulse is
- * last.  A new policy is given to the breakers under the policy lock; else no
- * code holds two of the last five today, and whoever needs to must keep this order.
+ * Lock order: file -> policy -> sessions -> a breaker's -> a gate's -> events,
+ * and pulse is last.  A new policy is given to the breakers under the policy
+ * lock; else no code holds two of the last six today, and whoever needs to must
+ * keep this order.
  * Nothing sleeps, allocates, raises or reads a catalog while it holds one.  Two
  * things are done under a lock that are not memory alone: actors/reclaim.c sends
  * a signal under the sessions lock, and a latch is set under the lock that keeps

@@ -93,6 +93,8 @@ static const PolicyTable tables[] = {
 		"queue_timeout = CASE WHEN n.queue_timeout OPERATOR(pg_catalog.=) '5 s' THEN c.queue_timeout ELSE n.queue_timeout END, "
 		"connect_rate = coalesce(n.connect_rate, c.connect_rate), "
 		"evict_after = coalesce(n.evict_after, c.evict_after), "
+		"max_active = coalesce(n.max_active, c.max_active), "
+		"gate_timeout = CASE WHEN n.gate_timeout OPERATOR(pg_catalog.=) '5 s' THEN c.gate_timeout ELSE n.gate_timeout END, "
 		"paused = n.paused OR c.paused, "
 		"keep_warm = CASE WHEN n.keep_warm OPERATOR(pg_catalog.=) 0 THEN c.keep_warm ELSE n.keep_warm END, "
 		"reclaim_rate = coalesce(n.reclaim_rate, c.reclaim_rate), "

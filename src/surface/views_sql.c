@@ -20,6 +20,7 @@
 #include "settings.h"
 #include "state/breakers.h"
 #include "state/census.h"
+#include "state/gate.h"
 #include "state/ledger.h"
 #include "state/policy.h"
 #include "state/pulse.h"
@@ -227,6 +228,8 @@ verdict_detail(const GovCensus *census, const GovCensusRow *row)
 	class = &census->policy->classes[row->class_id];
 	if (!class->used || census->classes[row->class_id].mode == GOV_MODE_OFF)
 		return "the class's mode in force is off";
+	if (row->holds_ticket && row->activity.state == GOV_ACTIVITY_IDLE_IN_TRANSACTION)
+		return "it holds a ticket of the gate";
 	if (!gov_policy_class_is_governed(class))
 		return "the class has no timeout";
 	if (row->activity.keep == GOV_KEEP_LISTENING)
@@ -276,7 +279,7 @@ fill_session(Row *row, const GovCensus *census, const GovCensusRow *seen, const 
 	put_duration(row, rests ? Max(now - activity->state_since, 0) : GOV_NEVER);
 	put_duration(row, activity->transaction_start == GOV_NEVER ? GOV_NEVER :
 				 Max(now - activity->transaction_start, 0));
-	put_text(row, seen->waits ? "admission" : "");
+	put_text(row, seen->waits ? "admission" : seen->waits_at_gate ? "gate" : "");
 	put_text(row, facts->client_addr.family == 0 ? "local" : "unknown");
 	put_text(row, verdict_name(seen, now));
 	put_time(row, seen->verdict.stale_at);
@@ -346,6 +349,7 @@ gov_admission_0_1(PG_FUNCTION_ARGS)
 		const GovClass *class = &census->policy->classes[id];
 		const GovClassCensus *now = &census->classes[id];
 		GovQueueInfo queue;
+		GovGateInfo gate;
 		Row			row;
 
 		if (!class->used)
@@ -362,7 +366,8 @@ gov_admission_0_1(PG_FUNCTION_ARGS)
 		put_int(&row, now->idle);
 		gov_queue_info(id, &queue);
 		put_int(&row, queue.waiting);
-		put_int(&row, 0);		/* gate_waiting */
+		gov_gate_info(id, &gate);
+		put_int(&row, gate.waiting);
 		if (class->max_sessions > 0)
 			put_int(&row, Max(class->max_sessions - now->sessions, 0));
 		else
@@ -370,9 +375,13 @@ gov_admission_0_1(PG_FUNCTION_ARGS)
 		put(&row, Float8GetDatum(now->pressure));
 		put_duration(&row, queue.oldest == 0 ? GOV_NEVER : Max(census->taken_at - queue.oldest, 0));
 		put_duration(&row, now->idle_timeout);
-		put_null(&row);			/* max_active */
+		if (gate.limit > 0)
+			put_int(&row, gate.limit);
+		else
+			put_null(&row);
 		put_text(&row, decision_name(now->mode == GOV_MODE_ENFORCE ?
 									 queue.newcomer.decision : GOV_DECISION_ADMIT));
+		put_int(&row, gate.held);
 		store(fcinfo, &row);
 	}
 	return (Datum) 0;
@@ -435,9 +444,10 @@ gov_stat_classes_0_1(PG_FUNCTION_ARGS)
 		put_bigint(&row, stats.would_reclaim);
 		put_bigint(&row, stats.declined);
 		put_bigint(&row, 0);	/* regrets */
-		put_bigint(&row, 0);	/* gate_waits */
-		put_duration(&row, 0);	/* gate_time */
-		put_bigint(&row, 0);	/* gate_passes */
+		put_bigint(&row, stats.gate_waits);
+		put_duration(&row, (GovTime) stats.gate_microseconds);
+		put_bigint(&row, stats.gate_passes);
+		put_bigint(&row, stats.would_wait);
 		put_time(&row, gov_ledger_stats_reset());
 		store(fcinfo, &row);
 	}

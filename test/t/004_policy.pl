@@ -234,9 +234,9 @@ subtest 'bad rows' => sub {
 		qr/"mode: off, observe, enforce, or NULL"/,
 		'an unknown mode');
 	$check->(
-		"UPDATE governor.classes SET max_active = 3 WHERE name = 'apps'",
+		"UPDATE governor.classes SET sessions_per_instance = 3 WHERE name = 'apps'",
 		'23514',
-		qr/"max_active: not in this version"/,
+		qr/"sessions_per_instance: not in this version"/,
 		'what is not in this version');
 	$check->(
 		"INSERT INTO governor.classes (name) SELECT 'c' || i FROM generate_series(1, 62) i",

@@ -20,6 +20,7 @@ extern const UnitTest rate_tests[];
 extern const UnitTest reason_tests[];
 extern const UnitTest window_tests[];
 extern const UnitTest admit_tests[];
+extern const UnitTest gate_tests[];
 extern const UnitTest policy_tests[];
 extern const UnitTest breaker_tests[];
 extern const UnitTest breaker_model_tests[];
@@ -36,6 +37,7 @@ main(void)
 		reason_tests,
 		window_tests,
 		admit_tests,
+		gate_tests,
 		policy_tests,
 		breaker_tests,
 		breaker_model_tests,

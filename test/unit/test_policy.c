@@ -36,6 +36,7 @@ set_class(GovPolicy *policy, int id, const char *name)
 	class->queue_limit = 1000;
 	class->queue_timeout = 5 * GOV_SECOND;
 	class->evict_after = GOV_NEVER;
+	class->gate_timeout = 5 * GOV_SECOND;
 	class->idle_timeout = GOV_NEVER;
 	class->idle_timeout_floor = GOV_NEVER;
 	class->idle_in_transaction_timeout = GOV_NEVER;
@@ -510,6 +511,9 @@ bad_values(void)
 	BAD(after.classes[1].max_sessions = -1, class);
 	BAD(after.classes[1].max_sessions = 262144, class);
 	BAD(after.classes[1].keep_warm = -1, class);
+	BAD(after.classes[1].max_active = -1, class);
+	BAD(after.classes[1].max_active = 262144, class);
+	BAD(after.classes[1].gate_timeout = -1, class);
 	BAD(after.classes[1].reclaim_rate = -1, class);
 	BAD(after.classes[1].reclaim_rate = NAN, class);
 	BAD(after.classes[1].reclaim_rate = INFINITY, class);

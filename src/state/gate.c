@@ -1,0 +1,469 @@
+/*-------------------------------------------------------------------------
+ *
+ * gate.c
+ *		The tickets of each class: who holds one, and who waits for one.
+ *
+ * Owns: GovGate in shared memory.        Runs in: backends, governor, views.
+ *
+ * Locking: how many tickets of a class are held and how many wait for one are
+ * one atomic, so that taking and giving back where nobody waits are one
+ * exchange each, and no lock.  The class's lock guards its queue.  Whoever
+ * changes the number of those who wait holds it, and so does whoever changes
+ * the limit; the number that are held may change without it.
+ *
+ * Invariants:
+ * (1) held of a class is the number of slots that HOLD one of its tickets, but
+ *	   for a slot that is about to say so or has just said that it does not.
+ * (2) waiting of a class is the length of its queue, whenever its lock is free.
+ * (3) A newcomer takes a ticket below the limit only, and so does the first
+ *	   who waits; held is above the limit only by passes, by what was observed
+ *	   only, and since the limit was lowered.
+ * (4) Nobody waits while a ticket is free, whenever the class's lock is free:
+ *	   whoever gives one back sees, in the exchange by which he does, whether
+ *	   somebody waits, and hands it over; whoever begins to wait sees, in the
+ *	   exchange by which he does, that none is free.  Whoever drops a ticket
+ *	   above the limit looks at the limit again after it, and whoever raises
+ *	   the limit looks at what is held after it: one of both sees the other.
+ * (5) A ticket belongs to a living process, from the moment it is handed over.
+ *	   Between an exchange and the note in the slot nothing can interrupt a
+ *	   process but its death by a signal, after which the postmaster makes all
+ *	   shared memory anew.  A process that exits drops what it has, after its
+ *	   transaction has ended, and leaves the queue.
+ *
+ * IDENTIFICATION
+ *	  src/state/gate.c
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "settings.h"
+#include "state/gate.h"
+
+#include "port/atomics.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
+
+#define TRANCHE			"pg_governor_gate"
+#define NOBODY			(-1)
+
+/* How much the latest wait counts in their mean. */
+#define WAIT_WEIGHT		8
+
+/* Bits of ClassGate.gate: the limit, 0 for none; and that it is only observed. */
+#define GATE_LIMIT(gate)	((gate) & ~GATE_OBSERVED)
+#define GATE_OBSERVED		((uint32) 1 << 31)
+
+/* The parts of ClassGate.count. */
+#define HELD(count)			((uint32) (count))
+#define WAITING(count)		((uint32) ((count) >> 32))
+#define ONE_HELD			((uint64) 1)
+#define ONE_WAITING			((uint64) 1 << 32)
+
+typedef enum TicketState
+{
+	TICKET_NONE,
+	TICKET_WAITS,
+	TICKET_HOLDS,
+} TicketState;
+
+/* What a backend has.  Written by itself, or under the class's lock while it waits. */
+typedef struct Ticket
+{
+	pg_atomic_uint32 state;		/* a TicketState */
+	int			class_id;		/* of its ticket, or of the queue that it is in */
+	int			next;			/* behind it in the queue; NOBODY: it is the last */
+	int			previous;
+} Ticket;
+
+typedef struct ClassGate
+{
+	pg_atomic_uint64 count;		/* HELD() and WAITING() */
+	pg_atomic_uint32 gate;		/* GATE_LIMIT() and GATE_OBSERVED; written under the lock */
+	pg_atomic_uint64 timeout;	/* a GovTime */
+	pg_atomic_uint64 recent_wait;	/* the same; a mean, in which a wait may be lost */
+	LWLock	   *lock;			/* of what follows, and see above */
+	int			first;
+	int			last;
+} ClassGate;
+
+/* Each in cache lines of its own: all backends of a class write to one. */
+typedef union PaddedGate
+{
+	ClassGate	class;
+	char		padding[PG_CACHE_LINE_SIZE];
+} PaddedGate;
+
+typedef struct GovGate
+{
+	PaddedGate	classes[GOV_MAX_CLASSES];
+	Ticket		tickets[FLEXIBLE_ARRAY_MEMBER];
+} GovGate;
+
+static GovGate *gates = NULL;
+
+Size
+gov_gate_shmem_size(void)
+{
+	return add_size(offsetof(GovGate, tickets), mul_size(MaxBackends, sizeof(Ticket)));
+}
+
+void
+gov_gate_request_locks(void)
+{
+	RequestNamedLWLockTranche(TRANCHE, GOV_MAX_CLASSES);
+}
+
+void
+gov_gate_shmem_attach(void *memory, bool is_new)
+{
+	LWLockPadded *locks;
+
+	gates = memory;
+	if (!is_new)
+		return;
+
+	memset(memory, 0, gov_gate_shmem_size());
+	locks = GetNamedLWLockTranche(TRANCHE);
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	{
+		ClassGate  *class = &gates->classes[id].class;
+
+		pg_atomic_init_u64(&class->count, 0);
+		pg_atomic_init_u32(&class->gate, 0);
+		pg_atomic_init_u64(&class->timeout, 0);
+		pg_atomic_init_u64(&class->recent_wait, 0);
+		class->lock = &locks[id].lock;
+		class->first = class->last = NOBODY;
+	}
+	for (int slot = 0; slot < MaxBackends; slot++)
+	{
+		pg_atomic_init_u32(&gates->tickets[slot].state, TICKET_NONE);
+		gates->tickets[slot].next = gates->tickets[slot].previous = NOBODY;
+	}
+}
+
+static ClassGate *
+class_gate(int class_id)
+{
+	return &gates->classes[class_id].class;
+}
+
+static Ticket *
+my_ticket(void)
+{
+	return &gates->tickets[gov_my_proc_number()];
+}
+
+static TicketState
+state_of(const Ticket *ticket)
+{
+	return (TicketState) pg_atomic_read_u32(unconstify(pg_atomic_uint32 *, &ticket->state));
+}
+
+static void
+hold(Ticket *ticket, int class_id)
+{
+	ticket->class_id = class_id;
+	pg_atomic_write_u32(&ticket->state, TICKET_HOLDS);
+}
+
+/* Caller holds the class's lock, as for all that follows here. */
+static void
+enqueue(ClassGate *class, int slot)
+{
+	Ticket	   *ticket = &gates->tickets[slot];
+
+	ticket->next = NOBODY;
+	ticket->previous = class->last;
+	if (class->last == NOBODY)
+		class->first = slot;
+	else
+		gates->tickets[class->last].next = slot;
+	class->last = slot;
+}
+
+static void
+dequeue(ClassGate *class, int slot)
+{
+	Ticket	   *ticket = &gates->tickets[slot];
+
+	if (ticket->previous == NOBODY)
+		class->first = ticket->next;
+	else
+		gates->tickets[ticket->previous].next = ticket->next;
+	if (ticket->next == NOBODY)
+		class->last = ticket->previous;
+	else
+		gates->tickets[ticket->next].previous = ticket->previous;
+	ticket->next = ticket->previous = NOBODY;
+}
+
+/* The first who waits has a ticket now, which the caller has counted; returns who it is. */
+static int
+serve_first(ClassGate *class)
+{
+	int			slot = class->first;
+
+	Assert(slot != NOBODY);
+	dequeue(class, slot);
+	pg_write_barrier();			/* once he sees it he may enter a queue again */
+	pg_atomic_write_u32(&gates->tickets[slot].state, TICKET_HOLDS);
+	return slot;
+}
+
+static void
+wake(int slot)
+{
+	SetLatch(&ProcGlobal->allProcs[slot].procLatch);
+}
+
+/* Lets in those who need not wait any more: below the limit, or all if none is enforced. */
+static void
+let_in(ClassGate *class)
+{
+	uint32		gate = pg_atomic_read_u32(&class->gate);
+	uint32		limit = GATE_LIMIT(gate);
+	bool		enforced = limit > 0 && (gate & GATE_OBSERVED) == 0;
+	uint64		count = pg_atomic_read_u64(&class->count);
+
+	while (WAITING(count) > 0 &&
+		   (!enforced || gov_gate_lets_in(HELD(count), WAITING(count), limit)))
+	{
+		if (!pg_atomic_compare_exchange_u64(&class->count, &count, count + ONE_HELD - ONE_WAITING))
+			continue;
+		wake(serve_first(class));
+		count = pg_atomic_read_u64(&class->count);
+	}
+}
+
+void
+gov_gate_set_limits(const GovPolicy *policy, GovMode mode)
+{
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	{
+		ClassGate  *class = class_gate(id);
+		const GovClass *limits = &policy->classes[id];
+		GovMode		in_force = Min(mode, limits->mode);
+		uint32		gate = in_force == GOV_MODE_OFF ? 0 : (uint32) gov_gate_limit(limits);
+
+		if (gate != 0 && in_force == GOV_MODE_OBSERVE)
+			gate |= GATE_OBSERVED;
+
+		LWLockAcquire(class->lock, LW_EXCLUSIVE);
+		pg_atomic_write_u64(&class->timeout, (uint64) limits->gate_timeout);
+		pg_atomic_write_u32(&class->gate, gate);
+		pg_memory_barrier();	/* see invariant (4) */
+		let_in(class);
+		LWLockRelease(class->lock);
+	}
+}
+
+GovGateTake
+gov_gate_take(int class_id, GovMode mode)
+{
+	ClassGate  *class = class_gate(class_id);
+	uint32		gate = pg_atomic_read_u32(&class->gate);
+	bool		observed = (gate & GATE_OBSERVED) != 0 || mode == GOV_MODE_OBSERVE;
+	bool		may_take;
+	uint64		count;
+
+	if (gate == 0 || mode == GOV_MODE_OFF)
+		return GOV_GATE_OPEN;
+
+	Assert(state_of(my_ticket()) == TICKET_NONE);
+	count = pg_atomic_read_u64(&class->count);
+	do
+	{
+		may_take = gov_gate_may_take(HELD(count), WAITING(count), GATE_LIMIT(gate));
+		if (!may_take && !observed)
+			return GOV_GATE_FULL;
+	} while (!pg_atomic_compare_exchange_u64(&class->count, &count, count + ONE_HELD));
+	hold(my_ticket(), class_id);
+	return may_take ? GOV_GATE_TAKEN : GOV_GATE_TAKEN_ABOVE;
+}
+
+GovGateTake
+gov_gate_enter(int class_id)
+{
+	ClassGate  *class = class_gate(class_id);
+	Ticket	   *mine = my_ticket();
+	GovGateTake taken = GOV_GATE_FULL;
+	uint32		gate;
+	uint64		count;
+	uint64		then;
+
+	Assert(state_of(mine) == TICKET_NONE);
+	LWLockAcquire(class->lock, LW_EXCLUSIVE);
+	gate = pg_atomic_read_u32(&class->gate);
+	count = pg_atomic_read_u64(&class->count);
+	do
+	{
+		if (gate == 0 || (gate & GATE_OBSERVED) != 0)
+		{
+			/* since a moment ago */
+			taken = GOV_GATE_OPEN;
+			break;
+		}
+		taken = gov_gate_may_take(HELD(count), WAITING(count), GATE_LIMIT(gate)) ?
+			GOV_GATE_TAKEN : GOV_GATE_FULL;
+		then = count + (taken == GOV_GATE_TAKEN ? ONE_HELD : ONE_WAITING);
+	} while (!pg_atomic_compare_exchange_u64(&class->count, &count, then));
+
+	if (taken == GOV_GATE_TAKEN)
+		hold(mine, class_id);
+	else if (taken == GOV_GATE_FULL)
+	{
+		mine->class_id = class_id;
+		pg_atomic_write_u32(&mine->state, TICKET_WAITS);
+		enqueue(class, gov_my_proc_number());
+	}
+	LWLockRelease(class->lock);
+	return taken;
+}
+
+bool
+gov_gate_i_wait(void)
+{
+	bool		waits = state_of(my_ticket()) == TICKET_WAITS;
+
+	pg_read_barrier();
+	return waits;
+}
+
+bool
+gov_gate_leave(void)
+{
+	Ticket	   *mine = my_ticket();
+
+	if (state_of(mine) == TICKET_WAITS)
+	{
+		ClassGate  *class = class_gate(mine->class_id);
+
+		LWLockAcquire(class->lock, LW_EXCLUSIVE);
+		if (state_of(mine) == TICKET_WAITS)
+		{
+			dequeue(class, gov_my_proc_number());
+			pg_atomic_fetch_sub_u64(&class->count, ONE_WAITING);
+			pg_atomic_write_u32(&mine->state, TICKET_NONE);
+		}
+		LWLockRelease(class->lock);
+	}
+	return state_of(mine) == TICKET_HOLDS;
+}
+
+bool
+gov_gate_pass(void)
+{
+	Ticket	   *mine = my_ticket();
+	ClassGate  *class = class_gate(mine->class_id);
+	bool		passes;
+
+	LWLockAcquire(class->lock, LW_EXCLUSIVE);
+	passes = state_of(mine) == TICKET_WAITS;
+	if (passes)
+	{
+		dequeue(class, gov_my_proc_number());
+		pg_atomic_fetch_add_u64(&class->count, ONE_HELD - ONE_WAITING);
+		pg_atomic_write_u32(&mine->state, TICKET_HOLDS);
+	}
+	LWLockRelease(class->lock);
+	return passes;
+}
+
+/* The ticket is counted still: makes it the first one's, or drops it if nobody waits any more. */
+static void
+hand_over(ClassGate *class)
+{
+	int			next = NOBODY;
+	uint64		count;
+
+	LWLockAcquire(class->lock, LW_EXCLUSIVE);
+	count = pg_atomic_read_u64(&class->count);
+	for (;;)
+	{
+		uint32		limit = GATE_LIMIT(pg_atomic_read_u32(&class->gate));
+		bool		hands_over = gov_gate_hands_over(HELD(count), WAITING(count), limit);
+
+		if (!pg_atomic_compare_exchange_u64(&class->count, &count,
+											count - (hands_over ? ONE_WAITING : ONE_HELD)))
+			continue;
+		if (hands_over)
+			next = serve_first(class);
+		break;
+	}
+	LWLockRelease(class->lock);
+	if (next != NOBODY)
+		wake(next);
+}
+
+void
+gov_gate_give_back(void)
+{
+	Ticket	   *mine = my_ticket();
+	ClassGate  *class = class_gate(mine->class_id);
+	uint64		count;
+
+	Assert(state_of(mine) == TICKET_HOLDS);
+	pg_atomic_write_u32(&mine->state, TICKET_NONE);
+
+	count = pg_atomic_read_u64(&class->count);
+	do
+	{
+		if (gov_gate_hands_over(HELD(count), WAITING(count), GATE_LIMIT(pg_atomic_read_u32(&class->gate))))
+		{
+			hand_over(class);
+			return;
+		}
+	} while (!pg_atomic_compare_exchange_u64(&class->count, &count, count - ONE_HELD));
+
+	/* it was above the limit; if that was raised meanwhile, nobody else may know that it is free: see invariant (4) */
+	if (WAITING(count) > 0)
+	{
+		LWLockAcquire(class->lock, LW_EXCLUSIVE);
+		let_in(class);
+		LWLockRelease(class->lock);
+	}
+}
+
+void
+gov_gate_drop(void)
+{
+	if (gov_gate_leave())
+		gov_gate_give_back();
+}
+
+void
+gov_gate_note_wait(int class_id, GovTime waited)
+{
+	ClassGate  *class = class_gate(class_id);
+	GovTime		mean = (GovTime) pg_atomic_read_u64(&class->recent_wait);
+
+	mean += mean == 0 ? waited : (waited - mean) / WAIT_WEIGHT;
+	pg_atomic_write_u64(&class->recent_wait, (uint64) Max(mean, 0));
+}
+
+bool
+gov_gate_holds(int slot)
+{
+	return state_of(&gates->tickets[slot]) == TICKET_HOLDS;
+}
+
+bool
+gov_gate_waits(int slot)
+{
+	return state_of(&gates->tickets[slot]) == TICKET_WAITS;
+}
+
+void
+gov_gate_info(int class_id, GovGateInfo *info)
+{
+	ClassGate  *class = class_gate(class_id);
+	uint64		count = pg_atomic_read_u64(&class->count);
+
+	info->limit = (int) GATE_LIMIT(pg_atomic_read_u32(&class->gate));
+	info->held = (int) HELD(count);
+	info->waiting = (int) WAITING(count);
+	info->timeout = (GovTime) pg_atomic_read_u64(&class->timeout);
+	info->recent_wait = (GovTime) pg_atomic_read_u64(&class->recent_wait);
+}

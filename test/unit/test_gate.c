@@ -1,0 +1,176 @@
+/*-------------------------------------------------------------------------
+ *
+ * test_gate.c
+ *		Who may take a ticket, where one goes, and how one waits for it.
+ *
+ * IDENTIFICATION
+ *	  test/unit/test_gate.c
+ *-------------------------------------------------------------------------
+ */
+#include "core/gate.h"
+
+#include "unit.h"
+
+extern const UnitTest gate_tests[];
+
+#define NOW		(1000 * GOV_SECOND)
+
+static void
+the_limit(void)
+{
+	GovClass	class = {.used = true, .max_active = 7};
+
+	CHECK_INT(gov_gate_limit(&class), 7);
+	class.max_active = 0;
+	CHECK_INT(gov_gate_limit(&class), 0);
+	class.max_active = 7;
+	class.used = false;
+	CHECK_INT(gov_gate_limit(&class), 0);
+}
+
+static void
+where_tickets_go(void)
+{
+	static const struct
+	{
+		uint32_t	held,
+					waiting,
+					limit;
+		bool		takes,
+					hands_over,
+					lets_in;
+	}			rows[] =
+	{
+		{0, 0, 0, false, false, false},
+		{0, 0, 1, true, false, false},
+		{1, 0, 1, false, false, false},
+		{1, 1, 1, false, true, false},
+		{2, 1, 1, false, false, false}, /* one is above the limit, and goes with it */
+		{0, 1, 1, false, true, true},	/* never so at rest: the first in line gets it, no newcomer */
+		{3, 2, 4, false, true, true},	/* the limit was raised a moment ago */
+		{4, 2, 4, false, true, false},
+		{3, 0, 4, true, false, false},
+		{4, 0, 4, false, false, false},
+		{9, 5, 4, false, false, false}, /* the limit was lowered */
+		{UINT32_MAX, 1, 262143, false, false, false},
+	};
+
+	for (size_t i = 0; i < lengthof(rows); i++)
+	{
+		unit_row("held %u, waiting %u, limit %u", rows[i].held, rows[i].waiting, rows[i].limit);
+		CHECK_BOOL(gov_gate_may_take(rows[i].held, rows[i].waiting, rows[i].limit), rows[i].takes);
+		CHECK_BOOL(gov_gate_hands_over(rows[i].held, rows[i].waiting, rows[i].limit), rows[i].hands_over);
+		CHECK_BOOL(gov_gate_lets_in(rows[i].held, rows[i].waiting, rows[i].limit), rows[i].lets_in);
+	}
+}
+
+/* However tickets are taken and given back, no more are held than the limit, and none is idle while somebody waits. */
+static void
+a_model(void)
+{
+	for (int run = 0; run < 200; run++)
+	{
+		uint32_t	limit = 1 + (uint32_t) unit_random_below(5);
+		uint32_t	held = 0,
+					waiting = 0;
+
+		for (int step = 0; step < 500; step++)
+		{
+			unit_row("run %d, step %d: held %u, waiting %u, limit %u", run, step, held, waiting, limit);
+			if (unit_random_below(2) == 0)
+			{
+				if (gov_gate_may_take(held, waiting, limit))
+					held++;
+				else
+					waiting++;
+			}
+			else if (held > 0)
+			{
+				if (gov_gate_hands_over(held, waiting, limit))
+					waiting--;
+				else
+					held--;
+			}
+			if (unit_random_below(50) == 0)
+				limit = 1 + (uint32_t) unit_random_below(5);
+			while (gov_gate_lets_in(held, waiting, limit))
+			{
+				held++;
+				waiting--;
+			}
+			CHECK(held <= 5);
+			CHECK(waiting == 0 || held >= limit);
+		}
+	}
+}
+
+static GovGateStep
+step_at(GovTime timeout, int searches, GovTime after, GovTime *look_after)
+{
+	GovGateWait wait = {.began = NOW, .timeout = timeout, .first_search = 100 * GOV_MSEC, .searches = searches};
+	GovGateStep step = gov_gate_wait(&wait, NOW + after, look_after);
+
+	*look_after -= NOW;
+	return step;
+}
+
+static void
+how_one_waits(void)
+{
+	static const struct
+	{
+		GovTime		timeout;
+		int			searches;
+		GovTime		after;
+		GovGateStep step;
+		GovTime		look_after;
+	}			rows[] =
+	{
+		{0, 0, 0, GOV_GATE_TIME_OUT, 0},
+		{1, 0, 0, GOV_GATE_WAIT, 1},
+		{1, 0, 1, GOV_GATE_TIME_OUT, 1},
+		{5 * GOV_SECOND, 0, 0, GOV_GATE_WAIT, 100 * GOV_MSEC},
+		{5 * GOV_SECOND, 0, 100 * GOV_MSEC - 1, GOV_GATE_WAIT, 100 * GOV_MSEC},
+		{5 * GOV_SECOND, 0, 100 * GOV_MSEC, GOV_GATE_SEARCH, 100 * GOV_MSEC},
+		{5 * GOV_SECOND, 1, 100 * GOV_MSEC, GOV_GATE_WAIT, 300 * GOV_MSEC},
+		{5 * GOV_SECOND, 1, 300 * GOV_MSEC, GOV_GATE_SEARCH, 300 * GOV_MSEC},
+		{5 * GOV_SECOND, 2, 300 * GOV_MSEC, GOV_GATE_WAIT, 700 * GOV_MSEC},
+		{5 * GOV_SECOND, 3, 700 * GOV_MSEC, GOV_GATE_WAIT, 1500 * GOV_MSEC},
+		{5 * GOV_SECOND, 4, 1500 * GOV_MSEC, GOV_GATE_WAIT, 3100 * GOV_MSEC},
+		{5 * GOV_SECOND, 5, 3100 * GOV_MSEC, GOV_GATE_WAIT, 5 * GOV_SECOND},
+		{60 * GOV_SECOND, 5, 3100 * GOV_MSEC, GOV_GATE_WAIT, 5100 * GOV_MSEC},
+		{60 * GOV_SECOND, 6, 5100 * GOV_MSEC, GOV_GATE_WAIT, 7100 * GOV_MSEC},
+		{5 * GOV_SECOND, 0, 5 * GOV_SECOND - 1, GOV_GATE_SEARCH, 5 * GOV_SECOND - 1},
+		{5 * GOV_SECOND, 0, 5 * GOV_SECOND, GOV_GATE_TIME_OUT, 5 * GOV_SECOND},
+		{5 * GOV_SECOND, 0, -GOV_SECOND, GOV_GATE_WAIT, 100 * GOV_MSEC},	/* the clock was set back */
+	};
+
+	for (size_t i = 0; i < lengthof(rows); i++)
+	{
+		GovTime		look_after;
+
+		unit_row("row %zu", i);
+		CHECK_INT(step_at(rows[i].timeout, rows[i].searches, rows[i].after, &look_after), rows[i].step);
+		CHECK_INT(look_after, rows[i].look_after);
+	}
+}
+
+static void
+when_to_retry(void)
+{
+	CHECK_INT(gov_gate_retry_after(0), 100 * GOV_MSEC);
+	CHECK_INT(gov_gate_retry_after(100 * GOV_MSEC), 100 * GOV_MSEC);
+	CHECK_INT(gov_gate_retry_after(100 * GOV_MSEC + 1), 100 * GOV_MSEC + 1);
+	CHECK_INT(gov_gate_retry_after(60 * GOV_SECOND), 60 * GOV_SECOND);
+	CHECK_INT(gov_gate_retry_after(60 * GOV_SECOND + 1), 60 * GOV_SECOND);
+	CHECK_INT(gov_gate_retry_after(GOV_NEVER), 60 * GOV_SECOND);
+}
+
+const UnitTest gate_tests[] = {
+	{"gate: the limit in force", the_limit},
+	{"gate: where tickets go", where_tickets_go},
+	{"gate: never more than the limit, and none idle while somebody waits", a_model},
+	{"gate: how one waits", how_one_waits},
+	{"gate: when to retry", when_to_retry},
+	UNIT_END
+};
