@@ -8,7 +8,7 @@ DATA        = $(wildcard sql/$(EXTENSION)--*.sql)
 PGFILEDESC  = "pg_governor - governs the sessions of serverless functions"
 PG_CPPFLAGS = -I$(srcdir)/src -DEXT_VERSION=\"$(EXTVERSION)\"
 
-REGRESS        = install settings classify policy policy_later policy_rows policy_settings breaker views privileges rights reclaim
+REGRESS        = install settings classify policy policy_evidence policy_rows policy_settings breaker views privileges rights reclaim
 REGRESS_OPTS   = --temp-instance=tmp_check_regress --temp-config=$(srcdir)/test/regress.conf
 ISOLATION      = install reclaim_idle reclaim_busy edits own_edits reload_locked
 ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation \

@@ -200,12 +200,14 @@ CREATE TABLE governor.classes (
 	CONSTRAINT "gate_timeout: 0 to 1 day, without months"
 		CHECK (gate_timeout >= '0' AND gate_timeout <= '1 day'
 			   AND extract(month FROM gate_timeout) = 0 AND extract(year FROM gate_timeout) = 0),
-	CONSTRAINT "idle_blocker_timeout: not in this version"
-		CHECK (idle_blocker_timeout IN ('0', '2 s')),
-	CONSTRAINT "unresponsive_timeout: not in this version"
-		CHECK (unresponsive_timeout IN ('0', '20 s')),
-	CONSTRAINT "sessions_per_instance: not in this version"
-		CHECK (sessions_per_instance = 0)
+	CONSTRAINT "idle_blocker_timeout: positive, finite, without months"
+		CHECK (idle_blocker_timeout > '0' AND idle_blocker_timeout <= '10000 days'
+			   AND extract(month FROM idle_blocker_timeout) = 0 AND extract(year FROM idle_blocker_timeout) = 0),
+	CONSTRAINT "unresponsive_timeout: 2 s to 1 day, without months"
+		CHECK (unresponsive_timeout >= '2 s' AND unresponsive_timeout <= '1 day'
+			   AND extract(month FROM unresponsive_timeout) = 0 AND extract(year FROM unresponsive_timeout) = 0),
+	CONSTRAINT "sessions_per_instance: 1 to 262143, or NULL for no limit"
+		CHECK (sessions_per_instance BETWEEN 1 AND 262143)
 );
 
 CREATE INDEX classes_breaker_idx ON governor.classes (breaker);
@@ -224,11 +226,11 @@ COMMENT ON COLUMN governor.classes.gate_timeout IS 'How long a transaction may w
 COMMENT ON COLUMN governor.classes.idle_timeout IS 'Ends sessions that rested this long; NULL: never';
 COMMENT ON COLUMN governor.classes.idle_timeout_floor IS 'What idle_timeout shrinks to under full pressure; NULL: it does not shrink';
 COMMENT ON COLUMN governor.classes.idle_in_transaction_timeout IS 'Ends sessions that did nothing inside a transaction this long; NULL: never';
-COMMENT ON COLUMN governor.classes.idle_blocker_timeout IS 'Not in this version: the same while others wait for its locks';
+COMMENT ON COLUMN governor.classes.idle_blocker_timeout IS 'Ends sessions that are idle in transaction this long while others wait for their locks; NULL: never';
 COMMENT ON COLUMN governor.classes.transaction_timeout IS 'Cancels, then ends, transactions that run this long; NULL: never';
 COMMENT ON COLUMN governor.classes.max_lifetime IS 'Ends sessions of this age once they rest; NULL: never';
-COMMENT ON COLUMN governor.classes.unresponsive_timeout IS 'Not in this version: ends sessions whose peer is silent this long';
-COMMENT ON COLUMN governor.classes.sessions_per_instance IS 'Not in this version: sessions that one function instance may hold';
+COMMENT ON COLUMN governor.classes.unresponsive_timeout IS 'Ends sessions whose peer has answered no TCP probe for so long; NULL: never';
+COMMENT ON COLUMN governor.classes.sessions_per_instance IS 'Sessions that one function instance may hold, from one role and address; NULL: any number';
 COMMENT ON COLUMN governor.classes.keep_warm IS 'So many idle sessions, those used last, are left alone by idle_timeout';
 COMMENT ON COLUMN governor.classes.reclaim_rate IS 'Stale sessions that are ended per second at most; NULL: no limit';
 COMMENT ON COLUMN governor.classes.paused IS 'Newcomers wait, resting sessions end: to drain the class';
@@ -489,7 +491,8 @@ CREATE FUNCTION governor.stat_classes(
 	OUT reclaimed_idle bigint, OUT reclaimed_idle_in_transaction bigint,
 	OUT reclaimed_lifetime bigint, OUT reclaimed_transaction_timeout bigint,
 	OUT reclaimed_surplus bigint, OUT reclaimed_paused bigint,
-	OUT reclaimed_requested bigint, OUT cancelled bigint, OUT would_reclaim bigint,
+	OUT reclaimed_idle_blocker bigint, OUT reclaimed_unresponsive bigint, OUT reclaimed_superseded bigint,
+	OUT reclaimed_lease_expired bigint, OUT reclaimed_retired bigint, OUT reclaimed_requested bigint, OUT cancelled bigint, OUT would_reclaim bigint,
 	OUT declined bigint, OUT regrets bigint,
 	OUT gate_waits bigint, OUT gate_time interval, OUT gate_passes bigint, OUT would_wait bigint,
 	OUT stats_reset timestamptz)
@@ -559,7 +562,8 @@ CREATE VIEW governor.stat_classes AS
 		   refused_rate, refused_max_sessions, refused_reserve, refused_server, refused_breaker,
 		   would_queue, would_evict, would_refuse, reclaimed, reclaimed_idle,
 		   reclaimed_idle_in_transaction, reclaimed_lifetime, reclaimed_transaction_timeout,
-		   reclaimed_surplus, reclaimed_paused, reclaimed_requested, cancelled, would_reclaim, declined, regrets, gate_waits, gate_time, gate_passes, would_wait, stats_reset
+		   reclaimed_surplus, reclaimed_paused, reclaimed_idle_blocker, reclaimed_unresponsive,
+		   reclaimed_superseded, reclaimed_lease_expired, reclaimed_retired, reclaimed_requested, cancelled, would_reclaim, declined, regrets, gate_waits, gate_time, gate_passes, would_wait, stats_reset
 	FROM governor.stat_classes();
 COMMENT ON VIEW governor.stat_classes IS 'What was decided in each class since stats_reset';
 COMMENT ON COLUMN governor.stat_classes.cancelled IS 'Statements that transaction_timeout told to stop; their sessions went on';

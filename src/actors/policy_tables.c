@@ -44,7 +44,8 @@
 #define CLASSES_QUERY \
 	"SELECT name, mode, max_sessions, keep_warm, reclaim_rate::pg_catalog.float8, " \
 	"idle_timeout, idle_timeout_floor, idle_in_transaction_timeout, max_lifetime, transaction_timeout, " \
-	"reserved_sessions, queue_limit, queue_timeout, connect_rate, evict_after, paused, settings, breaker, max_active, gate_timeout " \
+	"reserved_sessions, queue_limit, queue_timeout, connect_rate, evict_after, paused, settings, breaker, max_active, gate_timeout, " \
+	"idle_blocker_timeout, unresponsive_timeout, sessions_per_instance " \
 	"FROM governor.classes ORDER BY name"
 
 /* The order is that of read_rule(). */
@@ -199,6 +200,9 @@ read_class(int row, GovClass *class)
 	text_column(row, 18, class->breaker, sizeof(class->breaker));
 	class->max_active = int_column(row, 19, 0);
 	class->gate_timeout = duration_column(row, 20);
+	class->idle_blocker_timeout = duration_column(row, 21);
+	class->unresponsive_timeout = duration_column(row, 22);
+	class->sessions_per_instance = int_column(row, 23, 0);
 }
 
 static void

@@ -160,7 +160,9 @@ is_class(const GovClass *class)
 		isfinite(class->reclaim_rate) &&
 		class->reclaim_rate >= 0 && class->reclaim_rate <= LARGEST_RATE &&
 		class->idle_timeout > 0 && class->idle_timeout_floor > 0 &&
-		class->idle_in_transaction_timeout > 0 && class->max_lifetime > 0 &&
+		class->idle_in_transaction_timeout > 0 && class->idle_blocker_timeout > 0 &&
+		class->max_lifetime > 0 && class->unresponsive_timeout > 0 &&
+		class->sessions_per_instance >= 0 && class->sessions_per_instance <= MOST_SESSIONS &&
 		class->transaction_timeout > 0 && is_list(class->settings, sizeof(class->settings));
 }
 

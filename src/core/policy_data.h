@@ -62,8 +62,11 @@ typedef struct GovClass
 	GovTime		idle_timeout;
 	GovTime		idle_timeout_floor; /* GOV_NEVER: no scaling */
 	GovTime		idle_in_transaction_timeout;
+	GovTime		idle_blocker_timeout;
 	GovTime		transaction_timeout;
 	GovTime		max_lifetime;
+	GovTime		unresponsive_timeout;
+	int32_t		sessions_per_instance;	/* 0: no limit */
 	char		breaker[GOV_NAME_SIZE]; /* that guards it; '': none */
 	char		settings[GOV_SETTINGS_SIZE];	/* `name=value`s, each with its NUL; '' ends them */
 } GovClass;

@@ -265,6 +265,26 @@ max_lifetime_of(const void *row, char *into)
 	write_duration(into, ((const GovClass *) row)->max_lifetime);
 }
 
+static void
+idle_blocker_timeout_of(const void *row, char *into)
+{
+	write_duration(into, ((const GovClass *) row)->idle_blocker_timeout);
+}
+
+static void
+unresponsive_timeout_of(const void *row, char *into)
+{
+	write_duration(into, ((const GovClass *) row)->unresponsive_timeout);
+}
+
+static void
+sessions_per_instance_of(const void *row, char *into)
+{
+	int32_t		sessions = ((const GovClass *) row)->sessions_per_instance;
+
+	write_number(into, sessions, sessions > 0);
+}
+
 static const Column class_columns[] = {
 	{"mode", mode_of},
 	{"max_sessions", max_sessions_of},
@@ -281,8 +301,11 @@ static const Column class_columns[] = {
 	{"idle_timeout", idle_timeout_of},
 	{"idle_timeout_floor", idle_timeout_floor_of},
 	{"idle_in_transaction_timeout", idle_in_transaction_timeout_of},
+	{"idle_blocker_timeout", idle_blocker_timeout_of},
 	{"transaction_timeout", transaction_timeout_of},
 	{"max_lifetime", max_lifetime_of},
+	{"unresponsive_timeout", unresponsive_timeout_of},
+	{"sessions_per_instance", sessions_per_instance_of},
 	{"breaker", breaker_of},
 	{"settings", settings_of},
 	{NULL, NULL},
@@ -594,8 +617,10 @@ put_classes(Writer *writer, const GovPolicy *before, const GovPolicy *after)
 		.idle_timeout = GOV_NEVER,
 		.idle_timeout_floor = GOV_NEVER,
 		.idle_in_transaction_timeout = GOV_NEVER,
+		.idle_blocker_timeout = GOV_NEVER,
 		.transaction_timeout = GOV_NEVER,
 		.max_lifetime = GOV_NEVER,
+		.unresponsive_timeout = GOV_NEVER,
 	};
 	char		subject[SUBJECT_SIZE];
 

@@ -26,6 +26,11 @@ typedef enum GovReason
 	GOV_REASON_EVICTED,			/* a newcomer got its place */
 	GOV_REASON_SURPLUS,			/* its class has more sessions than its cap */
 	GOV_REASON_PAUSED,			/* its class is paused */
+	GOV_REASON_IDLE_BLOCKER,	/* idle in transaction while others wait for it */
+	GOV_REASON_UNRESPONSIVE,	/* its peer answers no probe */
+	GOV_REASON_SUPERSEDED,		/* its instance has connected anew too often */
+	GOV_REASON_LEASE_EXPIRED,	/* the time that it asked for is over */
+	GOV_REASON_RETIRED,			/* a newer version of its function serves */
 	GOV_REASON_REQUESTED,		/* governor.reclaim() */
 } GovReason;
 

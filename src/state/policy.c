@@ -211,8 +211,10 @@ gov_policy_make_empty(GovPolicy *policy)
 	class->idle_timeout = GOV_NEVER;
 	class->idle_timeout_floor = GOV_NEVER;
 	class->idle_in_transaction_timeout = GOV_NEVER;
+	class->idle_blocker_timeout = GOV_NEVER;
 	class->transaction_timeout = GOV_NEVER;
 	class->max_lifetime = GOV_NEVER;
+	class->unresponsive_timeout = GOV_NEVER;
 }
 
 /*

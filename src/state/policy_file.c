@@ -40,7 +40,7 @@
 #define MAGIC			0x50564F47	/* "GOVP" */
 
 /* Another one whenever the meaning of a byte changes; another size is noticed by itself. */
-#define FORMAT			2
+#define FORMAT			3
 
 typedef struct FileHeader
 {

@@ -439,6 +439,11 @@ gov_stat_classes_0_1(PG_FUNCTION_ARGS)
 		put_bigint(&row, stats.reclaimed[GOV_REASON_TRANSACTION_TIMEOUT]);
 		put_bigint(&row, stats.reclaimed[GOV_REASON_SURPLUS]);
 		put_bigint(&row, stats.reclaimed[GOV_REASON_PAUSED]);
+		put_bigint(&row, stats.reclaimed[GOV_REASON_IDLE_BLOCKER]);
+		put_bigint(&row, stats.reclaimed[GOV_REASON_UNRESPONSIVE]);
+		put_bigint(&row, stats.reclaimed[GOV_REASON_SUPERSEDED]);
+		put_bigint(&row, stats.reclaimed[GOV_REASON_LEASE_EXPIRED]);
+		put_bigint(&row, stats.reclaimed[GOV_REASON_RETIRED]);
 		put_bigint(&row, stats.reclaimed[GOV_REASON_REQUESTED]);
 		put_bigint(&row, stats.cancelled);
 		put_bigint(&row, stats.would_reclaim);

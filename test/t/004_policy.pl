@@ -234,10 +234,10 @@ subtest 'bad rows' => sub {
 		qr/"mode: off, observe, enforce, or NULL"/,
 		'an unknown mode');
 	$check->(
-		"UPDATE governor.classes SET sessions_per_instance = 3 WHERE name = 'apps'",
+		"UPDATE governor.classes SET sessions_per_instance = 0 WHERE name = 'apps'",
 		'23514',
-		qr/"sessions_per_instance: not in this version"/,
-		'what is not in this version');
+		qr/"sessions_per_instance: 1 to 262143, or NULL for no limit"/,
+		'no session per instance');
 	$check->(
 		"INSERT INTO governor.classes (name) SELECT 'c' || i FROM generate_series(1, 62) i",
 		'54000', qr/^too many rows in governor.classes$/,

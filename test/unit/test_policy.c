@@ -42,6 +42,8 @@ set_class(GovPolicy *policy, int id, const char *name)
 	class->idle_in_transaction_timeout = GOV_NEVER;
 	class->transaction_timeout = GOV_NEVER;
 	class->max_lifetime = GOV_NEVER;
+	class->idle_blocker_timeout = GOV_NEVER;
+	class->unresponsive_timeout = GOV_NEVER;
 	return class;
 }
 
@@ -123,11 +125,15 @@ columns_of_a_class(void)
 	class->idle_timeout_floor = 1500 * GOV_MSEC;
 	class->idle_in_transaction_timeout = 1;
 	class->max_lifetime = 7200 * GOV_SECOND;
+	class->idle_blocker_timeout = 500 * GOV_MSEC;
+	class->unresponsive_timeout = 20 * GOV_SECOND;
+	class->sessions_per_instance = 2;
 	CHECK_STR(diff(false, sizeof(text)),
 			  "class \"function\": mode as governor.mode -> observe, max_sessions NULL -> 100000, "
 			  "keep_warm 0 -> 262143, reclaim_rate NULL -> 0.5, idle_timeout 60 s -> NULL, "
 			  "idle_timeout_floor NULL -> 1500 ms, idle_in_transaction_timeout NULL -> 1 us, "
-			  "max_lifetime NULL -> 2 h");
+			  "idle_blocker_timeout NULL -> 500 ms, max_lifetime NULL -> 2 h, "
+			  "unresponsive_timeout NULL -> 20 s, sessions_per_instance NULL -> 2");
 }
 
 static GovBreakerSettings
@@ -525,6 +531,10 @@ bad_values(void)
 	BAD(after.classes[1].idle_timeout_floor = 0, class);
 	BAD(after.classes[1].idle_in_transaction_timeout = -1, class);
 	BAD(after.classes[1].max_lifetime = 0, class);
+	BAD(after.classes[1].idle_blocker_timeout = 0, class);
+	BAD(after.classes[1].unresponsive_timeout = 0, class);
+	BAD(after.classes[1].sessions_per_instance = -1, class);
+	BAD(after.classes[1].sessions_per_instance = 262144, class);
 	BAD(set_class(&after, 9, "function"), "two classes in it have the same name");
 	BAD(set_class(&after, 9, "default"), "two classes in it have the same name");
 	BAD(after.classes[0].used = false, "it has no class \"default\"");

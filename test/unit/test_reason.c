@@ -31,6 +31,11 @@ static const struct
 	{GOV_REASON_EVICTED, "evicted", GOV_ACTIVITY_IDLE},
 	{GOV_REASON_SURPLUS, "surplus", GOV_ACTIVITY_IDLE},
 	{GOV_REASON_PAUSED, "paused", GOV_ACTIVITY_IDLE},
+	{GOV_REASON_IDLE_BLOCKER, "idle_blocker", GOV_ACTIVITY_IDLE_IN_TRANSACTION},
+	{GOV_REASON_UNRESPONSIVE, "unresponsive", GOV_ACTIVITY_UNKNOWN},
+	{GOV_REASON_SUPERSEDED, "superseded", GOV_ACTIVITY_IDLE},
+	{GOV_REASON_LEASE_EXPIRED, "lease_expired", GOV_ACTIVITY_IDLE},
+	{GOV_REASON_RETIRED, "retired", GOV_ACTIVITY_IDLE},
 	{GOV_REASON_REQUESTED, "requested", GOV_ACTIVITY_IDLE},
 };
 
@@ -83,7 +88,7 @@ states_that_rest(void)
 		GovActivityState state = gov_reason_state((GovReason) reason);
 
 		unit_row("%s", gov_reason_name((GovReason) reason));
-		if (gov_reason_is_about_transaction((GovReason) reason))
+		if (gov_reason_is_about_transaction((GovReason) reason) || reason == GOV_REASON_UNRESPONSIVE)
 			CHECK_INT(state, GOV_ACTIVITY_UNKNOWN);
 		else
 			CHECK(state == GOV_ACTIVITY_IDLE || state == GOV_ACTIVITY_IDLE_IN_TRANSACTION);
