@@ -71,6 +71,7 @@ a_model(void)
 	for (int run = 0; run < 200; run++)
 	{
 		uint32_t	limit = 1 + (uint32_t) unit_random_below(5);
+		uint32_t	highest = limit;
 		uint32_t	held = 0,
 					waiting = 0;
 
@@ -91,14 +92,21 @@ a_model(void)
 				else
 					held--;
 			}
+			CHECK(held <= highest);
+			CHECK(waiting == 0 || held >= limit);
+
+			/* only another limit lets in somebody by itself */
 			if (unit_random_below(50) == 0)
-				limit = 1 + (uint32_t) unit_random_below(5);
-			while (gov_gate_lets_in(held, waiting, limit))
 			{
-				held++;
-				waiting--;
+				limit = 1 + (uint32_t) unit_random_below(5);
+				while (gov_gate_lets_in(held, waiting, limit))
+				{
+					held++;
+					waiting--;
+				}
 			}
-			CHECK(held <= 5);
+			/* a lower one is kept as soon as so many have ended */
+			highest = held > limit ? held : limit;
 			CHECK(waiting == 0 || held >= limit);
 		}
 	}
