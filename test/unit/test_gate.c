@@ -87,27 +87,33 @@ a_model(void)
 			}
 			else if (held > 0)
 			{
+				bool		above = held > limit;
+
 				if (gov_gate_hands_over(held, waiting, limit))
+				{
 					waiting--;
+					CHECK(!above);
+				}
 				else
 					held--;
 			}
 			CHECK(held <= highest);
 			CHECK(waiting == 0 || held >= limit);
 
-			/* only another limit lets in somebody by itself */
+			/* only another limit lets in somebody by itself; a lower one is kept as soon as so many have ended */
 			if (unit_random_below(50) == 0)
 			{
 				limit = 1 + (uint32_t) unit_random_below(5);
+				highest = held > limit ? held : limit;
 				while (gov_gate_lets_in(held, waiting, limit))
 				{
 					held++;
 					waiting--;
 				}
+				CHECK(held <= highest);
+				CHECK(waiting == 0 || held >= limit);
 			}
-			/* a lower one is kept as soon as so many have ended */
 			highest = held > limit ? held : limit;
-			CHECK(waiting == 0 || held >= limit);
 		}
 	}
 }
