@@ -712,7 +712,10 @@ sub sample
 subtest 'a hot row' => sub {
 	my $script = $node->basedir . "/hot.sql";
 	my $before = $admin->value("SELECT n FROM hot WHERE id = 1");
+	my $blocker = GovClient->login($node);
 
+	# for a while all wait, long enough to search again and again
+	$blocker->run('BEGIN', 'UPDATE hot SET n = n WHERE id = 1');
 	open my $file, '>', $script or die "$script: $!";
 	print $file "UPDATE hot SET n = n + 1 WHERE id = 1;\n";
 	close $file;
@@ -721,6 +724,9 @@ subtest 'a hot row' => sub {
 			$node->connstr('postgres') . ' user=app application_name=hot' ],
 		'>' => \my $out, '2>' => \my $err);
 
+	ok($admin->wait_for("SELECT count(*) = 256 AND min(transaction_for) > '1 s' FROM governor.sessions WHERE class = 'hot'"), '256 clients want a row');
+	is(gate_of('hot'), '8|248|8', 'as many as may wait for it, all others at the gate');
+	$blocker->run('COMMIT');
 	sample('hot', 8, sub { $pgbench->pump_nb; $pgbench->pumpable });
 	ok($pgbench->finish, 'all clients end well') or diag($err);
 	is($admin->value('SELECT n FROM hot WHERE id = 1'), $before + 256 * 20, 'every update was made');
