@@ -28,8 +28,11 @@
  * Fresh after a wait: the snapshot by which a statement was analysed, or which
  * its executor was about to start with, is let go before the wait and taken
  * anew after it.  Where a transaction has one snapshot for all of its
- * statements this cannot be, and nor can it for what runs inside of a portal
- * that has stored a snapshot already.
+ * statements this cannot be.  A portal that has to store its result keeps an
+ * older one beside it, so that VACUUM waits with it although it is fresh.
+ *
+ * The breaker of the class is asked before the wait, so that what it refuses
+ * does not wait, and again after it: a permit would grow old in the queue.
  *
  * IDENTIFICATION
  *	  src/actors/gate.c
@@ -71,6 +74,7 @@ static struct
 	bool		asked;			/* its beginning was seen */
 	bool		has_ticket;
 	bool		ends;			/* and the ticket is to be given back */
+	int			queue;			/* the class in whose queue it waits, or waited last */
 }			work;
 
 /* What was let go of for a wait. */
@@ -78,6 +82,7 @@ typedef struct Snapshots
 {
 	bool		active;			/* an active snapshot */
 	bool		of_query;		/* and the same one of a query */
+	bool		of_portal;		/* and the same one of the portal of a command */
 } Snapshots;
 
 static void
@@ -149,14 +154,25 @@ refuse(int class_id)
 /*
  * Whether what the executor starts is the statement that the client has sent,
  * with the snapshot that was taken for it just now: core has not stored it
- * anywhere but in the query and on the stack.
+ * anywhere but in the query and on the stack.  (What a portal with a result
+ * to store keeps is another one, taken at the same time.)
  */
 static bool
 is_outermost(const QueryDesc *query)
 {
-	return ActivePortal != NULL && query->snapshot == GetActiveSnapshot() &&
-		((ActivePortal->strategy == PORTAL_ONE_SELECT && ActivePortal->status == PORTAL_DEFINED) ||
-		 (ActivePortal->strategy == PORTAL_MULTI_QUERY && ActivePortal->status == PORTAL_ACTIVE));
+	if (ActivePortal == NULL || query->snapshot != GetActiveSnapshot())
+		return false;
+	switch (ActivePortal->strategy)
+	{
+		case PORTAL_ONE_SELECT:
+			return ActivePortal->status == PORTAL_DEFINED;
+		case PORTAL_ONE_RETURNING:
+		case PORTAL_ONE_MOD_WITH:
+		case PORTAL_MULTI_QUERY:
+			return ActivePortal->status == PORTAL_ACTIVE;
+		default:
+			return false;
+	}
 }
 
 /*
@@ -167,7 +183,7 @@ is_outermost(const QueryDesc *query)
 static Snapshots
 let_go(QueryDesc *query)
 {
-	Snapshots	gone = {false, false};
+	Snapshots	gone = {false, false, false};
 
 	if (ActiveSnapshotSet() && !IsolationUsesXactSnapshot() && GetCurrentTransactionNestLevel() == 1 &&
 		(query == NULL || is_outermost(query)))
@@ -180,6 +196,11 @@ let_go(QueryDesc *query)
 		else
 		{
 			gone.active = true;
+			if (ActivePortal != NULL && ActivePortal->portalSnapshot == snapshot)
+			{
+				ActivePortal->portalSnapshot = NULL;
+				gone.of_portal = true;
+			}
 			if (query != NULL)
 			{
 				UnregisterSnapshot(query->snapshot);
@@ -199,20 +220,48 @@ take_anew(QueryDesc *query, Snapshots gone)
 	/* core may want to count commands in it, so it must be its own */
 	if (gone.active)
 		PushCopiedSnapshot(GetTransactionSnapshot());
+	if (gone.of_portal)
+		ActivePortal->portalSnapshot = GetActiveSnapshot();
 	if (gone.of_query)
 		query->snapshot = RegisterSnapshot(GetActiveSnapshot());
 }
 
-/* Until it has a ticket, or is refused. */
+/*
+ * What may have changed meanwhile: the timeout, which counts from the same
+ * beginning, and the class, in whose queue it goes on waiting if it must.
+ */
 static void
-wait_in_queue(int class_id, GovGateWait *wait)
+look_again(GovGateWait *wait)
+{
+	int			class_id = gov_registry_mine()->class_id;
+	GovGateInfo info;
+
+	if (class_id != work.queue)
+	{
+		if (gov_gate_leave() || class_id == GOV_NO_CLASS)
+			return;
+		work.queue = class_id;
+		if (gov_gate_enter(class_id) != GOV_GATE_FULL)
+			return;
+	}
+	gov_gate_info(class_id, &info);
+	wait->timeout = info.timeout;
+}
+
+/* Until it has a ticket, needs none any more, or is refused. */
+static void
+wait_in_queue(GovGateWait *wait)
 {
 	static uint32 wait_event = 0;
 
-	while (gov_gate_i_wait())
+	for (;;)
 	{
 		GovTime		now = gov_clock_now();
 		GovTime		look_at;
+
+		look_again(wait);
+		if (!gov_gate_i_wait())
+			break;
 
 		/* a clock that was set back must not make it wait for as much longer */
 		wait->began = Min(wait->began, now);
@@ -221,12 +270,12 @@ wait_in_queue(int class_id, GovGateWait *wait)
 		{
 			case GOV_GATE_TIME_OUT:
 				if (!gov_gate_leave())
-					refuse(class_id);
+					refuse(work.queue);
 				break;
 			case GOV_GATE_SEARCH:
 				wait->searches++;
 				if (gov_locks_keep_waiting(gov_gate_holds) && gov_gate_pass())
-					gov_ledger_count_gate_pass(class_id);
+					gov_ledger_count_gate_pass(work.queue);
 				break;
 			case GOV_GATE_WAIT:
 				(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
@@ -240,12 +289,12 @@ wait_in_queue(int class_id, GovGateWait *wait)
 }
 
 static void
-note_wait(int class_id, GovTime began)
+note_wait(GovTime began)
 {
 	GovTime		waited = Max(gov_clock_now() - began, 0);
 
-	gov_ledger_count_gate_wait(class_id, waited);
-	gov_gate_note_wait(class_id, waited);
+	gov_ledger_count_gate_wait(work.queue, waited);
+	gov_gate_note_wait(work.queue, waited);
 }
 
 /* None is free.  Returns with a ticket, or without because none is needed any more. */
@@ -260,32 +309,30 @@ wait_for_ticket(int class_id, QueryDesc *query)
 	GovGateInfo info;
 
 	gov_gate_info(class_id, &info);
-	wait.timeout = info.timeout;
-	if (wait.timeout == 0)
+	if (info.timeout == 0)
 	{
 		gov_guard_withdraw();
 		refuse(class_id);
 	}
+	work.queue = class_id;
 	if (gov_gate_enter(class_id) == GOV_GATE_FULL)
 	{
+		gov_guard_withdraw();
 		PG_TRY();
 		{
 			Snapshots	gone = let_go(query);
 
-			wait_in_queue(class_id, &wait);
+			wait_in_queue(&wait);
 			take_anew(query, gone);
 		}
 		PG_CATCH();
 		{
 			gov_gate_drop();
-			/* it was let through to a transaction that does not come to be */
-			gov_guard_withdraw();
-			note_wait(class_id, began);
+			note_wait(began);
 			PG_RE_THROW();
 		}
 		PG_END_TRY();
-		note_wait(class_id, began);
-		gov_guard_begin_now();
+		note_wait(began);
 	}
 	work.has_ticket = gov_gate_holds(gov_my_proc_number());
 }
@@ -323,6 +370,9 @@ gov_gate_begin(QueryDesc *query)
 		}
 	}
 	work.asked = true;
+
+	/* last, as it may refuse: then the end of the transaction gives the ticket back */
+	gov_guard_begin();
 }
 
 void

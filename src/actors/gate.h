@@ -18,7 +18,8 @@ extern void gov_gate_watch(void);
 /*
  * A statement begins that may be the first of a transaction, and is inside of
  * no other command: takes a ticket, and may wait for it.  Raises 53400 after
- * gate_timeout; whatever cancels or ends a statement ends the wait.  `query`
+ * gate_timeout; whatever cancels or ends a statement ends the wait.  The breaker
+ * of the class has been asked, and is asked again after a wait.  `query`
  * is what the executor is about to start, NULL before.  Does nothing inside a
  * transaction that has begun.
  */

@@ -294,13 +294,6 @@ gov_guard_withdraw(void)
 }
 
 void
-gov_guard_begin_now(void)
-{
-	if (work.asked && work.breaker != GOV_NO_BREAKER)
-		work.began = gov_clock_now();
-}
-
-void
 gov_guard_end(bool committed)
 {
 	return_login_permit();

@@ -43,12 +43,11 @@ extern void gov_guard_runs(void);
 extern void gov_guard_forget_error(void);
 
 /*
- * The transaction that was let through does not begin after all, and says
- * nothing about what it would have worked with; or it begins only now, after
- * a wait.  Neither errors.
+ * The transaction that was let through does not begin after all, or not yet,
+ * and says nothing about what it would have worked with: its permit is given
+ * back, and gov_guard_begin() asks anew.  Never errors.
  */
 extern void gov_guard_withdraw(void);
-extern void gov_guard_begin_now(void);
 
 /* The transaction has ended; takes a lock for a moment, never errors. */
 extern void gov_guard_end(bool committed);

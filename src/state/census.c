@@ -198,6 +198,14 @@ gov_census_read_application_name(const GovSession *session, char *name)
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
 }
 
+bool
+gov_census_waits_for_client(int slot)
+{
+	uint32		event = *(volatile uint32 *) &ProcGlobal->allProcs[slot].wait_event_info;
+
+	return event == WAIT_EVENT_CLIENT_READ || event == WAIT_EVENT_CLIENT_WRITE;
+}
+
 /* The class of a row, or NULL if it is exempt or its class has just gone. */
 static const GovClass *
 class_of(const GovCensus *census, const GovCensusRow *row)

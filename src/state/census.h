@@ -100,4 +100,7 @@ extern bool gov_census_read_session(const GovSession *session, GovActivity *acti
  */
 extern void gov_census_read_application_name(const GovSession *session, char *name);
 
+/* Whether the process in a slot waits for its client just now, to read or to write: also in the middle of its work. */
+extern bool gov_census_waits_for_client(int slot);
+
 #endif							/* GOV_CENSUS_H */

@@ -16,6 +16,14 @@
  * their process.  Whoever wants a lock that conflicts with them puts them into
  * the table before he waits, so a lock that anybody waits for is there.
  *
+ * Many who wait at the gate may search at the same time, each of them now and
+ * then.  So a search first reads what every process says that it waits for,
+ * without a lock; where that can be no chain from the one who searches to one
+ * who matters, it ends.  What is read so may be old: nothing follows from it
+ * but which processes are looked at, and whether.  Of those that wait, each is
+ * reached once, in a group with all who want the same lock in the same mode;
+ * of those that are reached, each of their locks is looked at once.
+ *
  * IDENTIFICATION
  *	  src/state/locks.c
  *-------------------------------------------------------------------------
@@ -26,11 +34,48 @@
 
 #include "storage/lock.h"
 #include "storage/lwlock.h"
+#include "storage/predicate_internals.h"
 #include "storage/proc.h"
 #include "utils/memutils.h"
 
-/* How many steps a chain of those who wait for each other may have. */
-#define LONGEST_CHAIN	16
+/* Processes that may wait for a lock: backends, and on a standby the one that replays, which is none. */
+#define PROCESSES		(MaxBackends + NUM_AUXILIARY_PROCS)
+
+/* The parts of a wait event; for a lock, the second is the type of its tag. */
+#define EVENT_CLASS(event)	((event) & 0xFF000000U)
+#define EVENT_NUMBER(event)	((event) & 0x0000FFFFU)
+
+/* One who waits, or at least did a moment ago. */
+typedef struct Waiter
+{
+	const LOCK *lock;			/* sorted by this and the mode; NULL: it waits for none any more */
+	LOCKMODE	mode;
+	int			slot;
+	int			group_end;		/* of the first of a group: where the next one begins */
+	bool		is_reached;		/* the same: all of the group are */
+} Waiter;
+
+/* One waits until a transaction of the other one ends, for a snapshot that is safe. */
+typedef struct SnapshotWait
+{
+	int			slot;
+	int			pid_of_other;
+} SnapshotWait;
+
+/* A search, in memory that this process has needed once. */
+static struct
+{
+	bool		(*matters) (int slot);
+	bool		found;
+	int			nwaiters;
+	Waiter	   *waiters;
+	int			nsnapshot_waits;
+	SnapshotWait *snapshot_waits;	/* as many as fit */
+	int		   *pids;
+	int			nreached;
+	int		   *reached;
+	bool	   *is_reached;
+}			chain;
 
 static bool
 holds_advisory(int slot, int partition)
@@ -84,7 +129,11 @@ somebody_waits(int mine)
 	return found;
 }
 
-/* What follows is called with all partitions of the table locked. */
+static void *
+make_room(void *room, Size count, Size size)
+{
+	return room != NULL ? room : MemoryContextAllocZero(TopMemoryContext, mul_size(count, size));
+}
 
 static PGPROC *
 process(int slot)
@@ -92,124 +141,244 @@ process(int slot)
 	return &ProcGlobal->allProcs[slot];
 }
 
-/* The locks that a process holds of those that another one waits for; 0: none. */
-static LOCKMASK
-held_of(int slot, const LOCK *lock)
+/* Whom a parallel worker works for, or the process itself. */
+static int
+leader_of(int slot)
 {
-	int			partition = LockHashPartition(LockTagHashCode(&lock->tag));
+	const PGPROC *leader = *(PGPROC *volatile *) &process(slot)->lockGroupLeader;
 
-	for (const PROCLOCK *held = gov_proc_first_lock(slot, partition); held != NULL;
-		 held = gov_proc_next_lock(slot, partition, held))
+	return leader != NULL ? leader - ProcGlobal->allProcs : slot;
+}
+
+static bool
+matters(int slot)
+{
+	return slot < MaxBackends && chain.matters(slot);
+}
+
+/* Whether a process at the gate can hold what this one waits for: it has written nothing, and is in no access method. */
+static bool
+may_wait_for_us(uint32 event)
+{
+	if (event == WAIT_EVENT_SAFE_SNAPSHOT)
+		return true;
+	switch ((LockTagType) EVENT_NUMBER(event))
 	{
-		if (held->tag.myLock == lock)
-			return held->holdMask;
+		case LOCKTAG_TRANSACTION:
+		case LOCKTAG_TUPLE:
+		case LOCKTAG_SPECULATIVE_TOKEN:
+		case LOCKTAG_RELATION_EXTEND:
+		case LOCKTAG_PAGE:
+			return false;
+		default:
+			return true;
 	}
-	return 0;
+}
+
+static void
+note_snapshot_wait(int slot)
+{
+	int			room = MaxBackends - chain.nsnapshot_waits;
+	int			count = GetSafeSnapshotBlockingPids(process(slot)->pid, chain.pids, room);
+
+	for (int i = 0; i < count; i++)
+		chain.snapshot_waits[chain.nsnapshot_waits++] = (SnapshotWait) {slot, chain.pids[i]};
 }
 
 /*
- * Whether a process that waits does so for another one: for a lock that this
- * one holds, or wants too.  Which of the two who want it comes first is not
- * asked, so a chain may be found that is none.
+ * Notes who waits, by what each process says of itself.  Returns whether there
+ * can be a chain: one who matters waits, and somebody for what we may hold.
  */
 static bool
-waits_for(int waiter, int other)
+glance(void)
 {
-	const LOCK *lock = process(waiter)->waitLock;
-	LOCKMASK	conflicts = GetLockTagsMethodTable(&lock->tag)->conflictTab[process(waiter)->waitLockMode];
-	LOCKMASK	has = held_of(other, lock);
+	bool		one_matters = false;
+	bool		one_may_wait = false;
 
-	if (process(other)->waitLock == lock)
-		has |= LOCKBIT_ON(process(other)->waitLockMode);
-	return (has & conflicts) != 0;
+	chain.nwaiters = chain.nsnapshot_waits = 0;
+	for (int slot = 0; slot < PROCESSES; slot++)
+	{
+		uint32		event = *(volatile uint32 *) &process(slot)->wait_event_info;
+
+		if (EVENT_CLASS(event) != PG_WAIT_LOCK && event != WAIT_EVENT_SAFE_SNAPSHOT)
+			continue;
+		one_matters = one_matters || matters(slot) || matters(leader_of(slot));
+		one_may_wait = one_may_wait || may_wait_for_us(event);
+		if (event == WAIT_EVENT_SAFE_SNAPSHOT)
+			note_snapshot_wait(slot);
+		else
+			chain.waiters[chain.nwaiters++].slot = slot;
+	}
+	return one_matters && one_may_wait;
 }
 
-/* Puts a process onto the list of those that wait for us, and whoever it works for. */
-static void
-reach(int slot, int *reached, int *nreached, bool *is_reached)
-{
-	PGPROC	   *leader = process(slot)->lockGroupLeader;
-
-	if (!is_reached[slot])
-	{
-		is_reached[slot] = true;
-		reached[(*nreached)++] = slot;
-	}
-	if (leader != NULL && leader != process(slot))
-	{
-		slot = leader - ProcGlobal->allProcs;
-		if (slot < MaxBackends && !is_reached[slot])
-		{
-			is_reached[slot] = true;
-			reached[(*nreached)++] = slot;
-		}
-	}
-}
-
-/* From us to those who wait for us, to those who wait for them, and so on. */
 static bool
-search(int mine, bool (*matters) (int slot), int *waiters, int *reached, bool *is_reached)
+waits_for_snapshot_of(int pid)
 {
-	int			nwaiters = 0;
-	int			nreached = 0;
-	int			from = 0;
-
-	for (int slot = 0; slot < MaxBackends; slot++)
+	for (int i = 0; i < chain.nsnapshot_waits; i++)
 	{
-		is_reached[slot] = false;
-		if (process(slot)->waitLock != NULL)
-			waiters[nwaiters++] = slot;
-	}
-	is_reached[mine] = true;
-	reached[nreached++] = mine;
-
-	for (int step = 0; step < LONGEST_CHAIN && from < nreached; step++)
-	{
-		int			until = nreached;
-
-		for (; from < until; from++)
-		{
-			int			before = nreached;
-
-			for (int i = 0; i < nwaiters; i++)
-			{
-				if (!is_reached[waiters[i]] && waits_for(waiters[i], reached[from]))
-					reach(waiters[i], reached, &nreached, is_reached);
-			}
-			for (int i = before; i < nreached; i++)
-			{
-				if (matters(reached[i]))
-					return true;
-			}
-		}
+		if (chain.snapshot_waits[i].pid_of_other == pid)
+			return true;
 	}
 	return false;
 }
 
-bool
-gov_locks_keep_waiting(bool (*matters) (int slot))
+/* What follows is called with all partitions of the table locked. */
+
+static int
+by_lock_and_mode(const void *a, const void *b)
 {
-	static int *waiters = NULL;
-	static int *reached = NULL;
-	static bool *is_reached = NULL;
+	const Waiter *left = a;
+	const Waiter *right = b;
+
+	if (left->lock != right->lock)
+		return (uintptr_t) left->lock < (uintptr_t) right->lock ? -1 : 1;
+	return left->mode - right->mode;
+}
+
+static void
+group_waiters(void)
+{
+	int			first = 0;
+
+	for (int i = 0; i < chain.nwaiters; i++)
+	{
+		Waiter	   *waiter = &chain.waiters[i];
+
+		waiter->lock = process(waiter->slot)->waitLock;
+		waiter->mode = process(waiter->slot)->waitLockMode;
+		waiter->is_reached = false;
+	}
+	qsort(chain.waiters, chain.nwaiters, sizeof(Waiter), by_lock_and_mode);
+	for (int i = 1; i <= chain.nwaiters; i++)
+	{
+		if (i == chain.nwaiters || by_lock_and_mode(&chain.waiters[first], &chain.waiters[i]) != 0)
+		{
+			chain.waiters[first].group_end = i;
+			first = i;
+		}
+	}
+}
+
+static void
+reach_one(int slot)
+{
+	if (chain.is_reached[slot])
+		return;
+	chain.is_reached[slot] = true;
+	chain.reached[chain.nreached++] = slot;
+	chain.found = chain.found || matters(slot);
+}
+
+/* Puts a process onto the list of those that wait for us, and whoever it works for. */
+static void
+reach(int slot)
+{
+	reach_one(slot);
+	reach_one(leader_of(slot));
+}
+
+/* The first of those who wait for a lock. */
+static int
+first_waiter(const LOCK *lock)
+{
+	int			low = 0;
+	int			high = chain.nwaiters;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+
+		if ((uintptr_t) chain.waiters[middle].lock < (uintptr_t) lock)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Reaches all who wait for a lock in a mode that conflicts with one of these. */
+static void
+reach_waiters(const LOCK *lock, LOCKMASK modes)
+{
+	const LOCKMASK *conflicts = GetLockTagsMethodTable(&lock->tag)->conflictTab;
+	int			next;
+
+	for (int i = first_waiter(lock); i < chain.nwaiters && chain.waiters[i].lock == lock; i = next)
+	{
+		Waiter	   *group = &chain.waiters[i];
+
+		next = group->group_end;
+		if (group->is_reached || (conflicts[group->mode] & modes) == 0)
+			continue;
+		group->is_reached = true;
+		for (int member = i; member < next; member++)
+			reach(chain.waiters[member].slot);
+	}
+}
+
+/*
+ * Reaches all who wait for a process: for a lock that it holds, or wants too,
+ * or for the end of its transaction.  Which of two who want a lock comes first
+ * is not asked, so a chain may be found that is none.
+ */
+static void
+follow(int slot)
+{
+	const LOCK *wanted = process(slot)->waitLock;
+
+	for (int partition = 0; partition < NUM_LOCK_PARTITIONS; partition++)
+	{
+		for (const PROCLOCK *held = gov_proc_first_lock(slot, partition); held != NULL;
+			 held = gov_proc_next_lock(slot, partition, held))
+		{
+			if (held->holdMask != 0)
+				reach_waiters(held->tag.myLock, held->holdMask);
+		}
+	}
+	if (wanted != NULL)
+		reach_waiters(wanted, LOCKBIT_ON(process(slot)->waitLockMode));
+	for (int i = 0; i < chain.nsnapshot_waits; i++)
+	{
+		if (chain.snapshot_waits[i].pid_of_other == process(slot)->pid)
+			reach(chain.snapshot_waits[i].slot);
+	}
+}
+
+/* From us to those who wait for us, to those who wait for them, and so on. */
+static void
+search(int mine)
+{
+	group_waiters();
+	memset(chain.is_reached, 0, PROCESSES * sizeof(bool));
+	chain.found = false;
+	chain.is_reached[mine] = true;
+	chain.reached[0] = mine;
+	chain.nreached = 1;
+	for (int i = 0; i < chain.nreached && !chain.found; i++)
+		follow(chain.reached[i]);
+}
+
+bool
+gov_locks_keep_waiting(bool (*matters_to_caller) (int slot))
+{
 	int			mine = gov_my_proc_number();
-	bool		found;
 
-	if (!somebody_waits(mine))
+	chain.waiters = make_room(chain.waiters, PROCESSES, sizeof(Waiter));
+	chain.snapshot_waits = make_room(chain.snapshot_waits, MaxBackends, sizeof(SnapshotWait));
+	chain.pids = make_room(chain.pids, MaxBackends, sizeof(int));
+	chain.reached = make_room(chain.reached, PROCESSES, sizeof(int));
+	chain.is_reached = make_room(chain.is_reached, PROCESSES, sizeof(bool));
+	chain.matters = matters_to_caller;
+
+	if (!glance() || (!somebody_waits(mine) && !waits_for_snapshot_of(MyProcPid)))
 		return false;
-
-	if (waiters == NULL)
-		waiters = MemoryContextAlloc(TopMemoryContext, MaxBackends * sizeof(int));
-	if (reached == NULL)
-		reached = MemoryContextAlloc(TopMemoryContext, MaxBackends * sizeof(int));
-	if (is_reached == NULL)
-		is_reached = MemoryContextAlloc(TopMemoryContext, MaxBackends * sizeof(bool));
 
 	/* in order, as the server does where it looks at all of them */
 	for (int partition = 0; partition < NUM_LOCK_PARTITIONS; partition++)
 		LWLockAcquire(LockHashPartitionLockByIndex(partition), LW_SHARED);
-	found = search(mine, matters, waiters, reached, is_reached);
+	search(mine);
 	for (int partition = NUM_LOCK_PARTITIONS - 1; partition >= 0; partition--)
 		LWLockRelease(LockHashPartitionLockByIndex(partition));
-	return found;
+	return chain.found;
 }

@@ -21,13 +21,17 @@
 extern void gov_locks_find_advisory(const int *slots, int nslots, bool *holds);
 
 /*
- * Whether somebody of whom `matters` is true waits for a lock that this
- * process holds, or for somebody who does, and so on.  Its locks are those of
- * relations, objects, transactions, and advisory ones: any that the table has.
- * Takes the partitions of the table in shared mode: one after the other if
- * nobody waits for this process, else all of them for one look.  May raise an
- * error for want of memory, once.  `matters` is called under those locks, and
- * takes none.
+ * Whether somebody of whom `matters` is true waits for this process, or for
+ * somebody who does, and so on: for a lock, of whatever kind, or for a
+ * snapshot that is safe.  This process is one that waits at the gate: what it
+ * holds are relations, objects and advisory locks, and never rows.
+ *
+ * Costs one look at each process, without a lock, while nobody of whom
+ * `matters` is true waits for a lock, or all wait for rows.  Else takes the
+ * partitions of the server's lock table in shared mode: one after the other if
+ * nobody waits for this process, else all of them for one search.  None of our
+ * locks may be held.  May raise an error for want of memory, once.  `matters`
+ * is called under those locks and without, and takes none.
  */
 extern bool gov_locks_keep_waiting(bool (*matters) (int slot));
 

@@ -230,6 +230,8 @@ verdict_detail(const GovCensus *census, const GovCensusRow *row)
 		return "the class's mode in force is off";
 	if (row->holds_ticket && row->activity.state == GOV_ACTIVITY_IDLE_IN_TRANSACTION)
 		return "it holds a ticket of the gate";
+	if (row->holds_ticket && row->activity.state == GOV_ACTIVITY_ACTIVE && gov_census_waits_for_client(row->slot))
+		return "it holds a ticket of the gate, and waits for its client";
 	if (!gov_policy_class_is_governed(class))
 		return "the class has no timeout";
 	if (row->activity.keep == GOV_KEEP_LISTENING)

@@ -15,7 +15,7 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(time usleep);
 
-my $node = new_node('gate', settings => { 'governor.mode' => 'enforce', 'max_connections' => 120 });
+my $node = new_node('gate', settings => { 'governor.mode' => 'enforce', 'max_connections' => 320 });
 $node->append_conf('postgresql.conf', "max_prepared_transactions = 5\nfsync = off\nsynchronous_commit = off\n");
 $node->start;
 my $admin = admin_of($node);
@@ -28,6 +28,7 @@ $admin->run(
 	'INSERT INTO hot SELECT i, 0 FROM generate_series(1, 10) i',
 	'CREATE TABLE work (id int, n int)',
 	'CREATE TABLE other (id int)',
+	'CREATE TABLE seen (n bigint)',
 	'INSERT INTO work SELECT i, 0 FROM generate_series(1, 100) i',
 	'CREATE FUNCTION nested(n int) RETURNS int LANGUAGE plpgsql AS
 		$$BEGIN PERFORM count(*) FROM hot; IF n > 0 THEN RETURN nested(n - 1); END IF; RETURN 0; END$$',
@@ -36,15 +37,19 @@ $admin->run(
 	'CREATE PROCEDURE pausing() LANGUAGE plpgsql AS
 		$$BEGIN PERFORM 1; COMMIT; PERFORM pg_advisory_xact_lock(1); COMMIT; END$$',
 	'CREATE FUNCTION count_other() RETURNS bigint STABLE LANGUAGE sql AS $$SELECT count(*) FROM public.other$$',
+	'CREATE PROCEDURE see() LANGUAGE sql AS $$INSERT INTO seen SELECT count(*) FROM other$$',
+	'CREATE PROCEDURE tell(INOUT n bigint) LANGUAGE plpgsql AS $$BEGIN SELECT count(*) INTO n FROM other; COMMIT; END$$',
 	'CREATE FUNCTION fail() RETURNS void LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION \'made to fail\'; END$$');
-$admin->run("ALTER TABLE $_ OWNER TO app") foreach qw(turns hot work other);
+$admin->run("ALTER TABLE $_ OWNER TO app") foreach qw(turns hot work other seen);
 
 set_policy(
 	$admin,
 	"INSERT INTO governor.breaker_settings (name, minimum_calls, window_size) VALUES ('guard', 1000, 1000)",
+	"INSERT INTO governor.breaker_settings (name, half_open_calls, half_open_timeout) VALUES ('probe', 1, '10 min')",
 	"INSERT INTO governor.classes (name, max_active, gate_timeout, mode, breaker) VALUES
-		('one', 1, '100 s', NULL, NULL), ('two', 2, '100 s', NULL, NULL), ('timed', 1, '300 ms', NULL, 'guard'), ('atonce', 1, '0', NULL, NULL),
-		('watched', 1, '5 s', 'observe', NULL), ('free', NULL, '5 s', NULL, NULL), ('storm', 3, '1 s', NULL, NULL), ('hot', 8, '100 s', NULL, NULL)",
+		('one', 1, '100 s', NULL, NULL), ('two', 2, '100 s', NULL, NULL), ('aim', 2, '100 s', NULL, NULL), ('timed', 1, '300 ms', NULL, 'guard'), ('atonce', 1, '0', NULL, NULL),
+		('watched', 1, '5 s', 'observe', NULL), ('free', NULL, '5 s', NULL, NULL), ('storm', 3, '1 s', NULL, NULL), ('hot', 8, '100 s', NULL, NULL),
+		('probed', 1, '100 s', NULL, 'probe')",
 	"UPDATE governor.classes SET idle_in_transaction_timeout = '300 ms' WHERE name = 'two'",
 	"INSERT INTO governor.rules (position, class, application_name)
 		SELECT row_number() OVER (ORDER BY name), name, name FROM governor.classes WHERE NOT shipped");
@@ -123,6 +128,9 @@ subtest 'first come, first served' => sub {
 	}
 	is(gate_of('one'), '1|3|1', 'as the view says');
 	is($admin->value('SELECT state FROM governor.sessions WHERE pid = ' . $waiters[0]->pid), 'active', 'who waits is active');
+	my $event = $admin->value("SELECT current_setting('server_version_num')::int") >= 170000 ? 'GovernorGate' : 'Extension';
+	ok($admin->wait_for("SELECT wait_event_type = 'Extension' AND wait_event = '$event' FROM pg_stat_activity WHERE pid = " . $waiters[0]->pid),
+		"its wait event is $event");
 	is( $admin->value('SELECT verdict_detail FROM governor.sessions WHERE pid = ' . $holder->pid),
 		'it holds a ticket of the gate', 'who is idle in its transaction and has one is seen');
 	$holder->run('SELECT 1', 'COMMIT');
@@ -150,6 +158,38 @@ subtest 'one ticket is enough' => sub {
 	$client->run("ROLLBACK PREPARED 'two'");
 	is(gate_of('one'), '0|0|1', 'and nothing is left');
 	is(stat_of('one', 'gate_waits'), 3, 'nobody has waited');
+
+	$client->send('P', "\0SELECT 1\0" . pack('n', 0));
+	$client->send('H', '');
+	$client->finish('1');
+	is(gate_of('one'), '1|0|1', 'what is only parsed has one');
+	$client->send('S', '');
+	$client->finish('Z');
+	is(gate_of('one'), '0|0|1', 'until its Sync');
+};
+
+subtest 'a client that leaves its session waiting' => sub {
+	my $client = login('one');
+	my $seen = sub {
+		my ($name) = @_;
+
+		return ok(
+			$admin->wait_for(
+				"SELECT state = 'active' AND verdict_detail = 'it holds a ticket of the gate, and waits for its client' FROM governor.sessions WHERE pid = "
+				  . $client->pid),
+			$name);
+	};
+
+	$client->extended('SELECT 1', sync => 0);
+	$seen->('between the messages of a pipeline');
+	$client->send('S', '');
+	$client->finish('Z');
+	$client->start('COPY other FROM STDIN');
+	$client->finish('G');
+	$seen->('in a COPY');
+	$client->send('f', "enough\0");
+	$client->finish('Z');
+	is(gate_of('one'), '0|0|1', 'both come to their end');
 };
 
 subtest 'commands that end transactions keep it' => sub {
@@ -338,6 +378,78 @@ subtest 'another limit' => sub {
 	is(gate_of('one'), '0|0|1', 'nothing is left');
 };
 
+subtest 'another class or timeout' => sub {
+	my $holder = login('one');
+	my $waiter = login('one');
+	my $other = login('aim');
+	my $move = sub { set_policy($admin, "UPDATE governor.rules SET class = '$_[0]' WHERE application_name = 'one'") };
+
+	$holder->run('BEGIN');
+	$other->run('BEGIN');
+	start_waiting($waiter, 'BEGIN');
+	$move->('aim');
+	done($waiter, 'one that waits is moved, and gets a ticket there');
+	is(gate_of('one'), '1|0|1', 'it does not wait here any more');
+	is(gate_of('aim'), '2|0|2', 'and has one there');
+	$holder->run('COMMIT');
+	is(gate_of('one'), '0|0|1', 'a ticket goes back to where it came from');
+	$waiter->run('COMMIT');
+
+	$move->('one');
+	$holder->run('BEGIN');
+	my $third = login('aim');
+	$third->run('BEGIN');
+	start_waiting($waiter, 'SELECT 1');
+	$move->('aim');
+	becomes('aim', '2|1|2', 'where none is free it waits there');
+	is(gate_of('one'), '1|0|1', 'and here no more');
+	$third->run('COMMIT');
+	done($waiter, 'until it gets one');
+
+	$move->('one');
+	start_waiting($waiter, 'SELECT 1');
+	$move->('free');
+	done($waiter, 'where there is no gate it runs');
+	$move->('one');
+	$other->run('COMMIT');
+
+	start_waiting($waiter, 'SELECT 1');
+	set_policy($admin, "UPDATE governor.classes SET gate_timeout = '10 ms' WHERE name = 'one'");
+	$waiter->finish;
+	is_error($waiter, '53400', 'a shorter timeout is for those who wait, too');
+	set_policy($admin, "UPDATE governor.classes SET gate_timeout = '100 s' WHERE name = 'one'");
+	$holder->run('COMMIT');
+	is(gate_of($_) =~ /^0\|0/, 1, "nothing is left in $_") foreach qw(one aim free);
+};
+
+subtest 'the breaker of the class' => sub {
+	my $holder = login('probed');
+	my $waiter = login('probed');
+	my $state = sub { join '|', @{ $admin->query("SELECT state, permits_left FROM governor.breakers WHERE name = 'probe'")->[0] } };
+
+	$holder->run('BEGIN');
+	$admin->run("SELECT governor.breaker_force('probe', 'half_open')");
+	start_waiting($waiter, 'SELECT 1');
+	is($state->(), 'half_open|1', 'who waits at the gate holds no permit');
+	$admin->run("SELECT governor.breaker_force('probe', 'forced_open')");
+	$holder->run('COMMIT');
+	$waiter->finish;
+	is_error($waiter, '53400', 'it is asked again after the wait');
+	is($waiter->error->{M}, 'circuit breaker "probe" is open', 'and says so');
+	is(gate_of('probed'), '0|0|1', 'the ticket is given back');
+
+	$admin->run("SELECT governor.breaker_force('probe', 'closed')");
+	$holder->run('BEGIN');
+	$admin->run("SELECT governor.breaker_force('probe', 'half_open')");
+	start_waiting($waiter, 'BEGIN');
+	$holder->run('COMMIT');
+	done($waiter, 'or lets it through');
+	is($state->(), 'half_open|0', 'by a permit that it takes then');
+	$waiter->run('SELECT 1', 'COMMIT');
+	ok($admin->wait_for("SELECT state = 'closed' FROM governor.breakers WHERE name = 'probe'"), 'its end counts');
+	is(gate_of('probed'), '0|0|1', 'nothing is left');
+};
+
 # Each of the waits sees what was committed while it lasted.
 subtest 'fresh after a wait' => sub {
 	my $holder = login('one');
@@ -369,7 +481,7 @@ subtest 'fresh after a wait' => sub {
 	}
 	foreach my $name (sort keys %rows)
 	{
-		$holder->run('BEGIN', 'TRUNCATE other', 'COMMIT', 'BEGIN');
+		$holder->run('BEGIN', 'DELETE FROM other', 'COMMIT', 'BEGIN');
 		$rows{$name}->();
 		ok(waits($client), "$name waits");
 		is($admin->value('SELECT backend_xmin FROM pg_stat_activity WHERE pid = ' . $client->pid), undef, 'it holds no snapshot');
@@ -389,7 +501,7 @@ subtest 'fresh after a wait' => sub {
 	# statements that write, from a portal that has its snapshot
 	$extended->($copy, 'w');
 	$client->finish('Z');
-	$holder->run('TRUNCATE other', 'BEGIN');
+	$holder->run('DELETE FROM other', 'BEGIN');
 	$extended->(undef, 'w');
 	ok(waits($client), 'a prepared INSERT waits');
 	is($admin->value('SELECT backend_xmin FROM pg_stat_activity WHERE pid = ' . $client->pid), undef, 'it holds no snapshot');
@@ -398,7 +510,60 @@ subtest 'fresh after a wait' => sub {
 	$client->finish('Z');
 	is_deeply([ $admin->column('SELECT id FROM other ORDER BY id') ], [ 1, 101 ], 'and sees what was committed meanwhile');
 
-	$holder->run('TRUNCATE other', 'BEGIN');
+	# other commands that were parsed before: those that store a result hold a snapshot too
+	my %commands = (
+		'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM other' => 1,
+		'CALL tell(NULL)' => 1,
+		'INSERT INTO seen SELECT count(*) FROM other RETURNING n' => 1,
+		'WITH w AS (INSERT INTO seen SELECT count(*) FROM other RETURNING n) SELECT n FROM w' => 1,
+		'CALL see()' => 0,
+		'CREATE TABLE seen_too AS SELECT count(*) AS n FROM other' => 0,
+		'COPY (SELECT count(*) FROM other) TO STDOUT' => 0);
+	foreach my $sql (sort keys %commands)
+	{
+		$extended->($sql, 'c');
+		$client->finish('Z');
+		$holder->run('DELETE FROM other', 'TRUNCATE seen', 'DROP TABLE IF EXISTS seen_too', 'BEGIN');
+		# TRUNCATE has it analysed anew, with a ticket; the second time it is as prepared
+		for my $round (1, 2)
+		{
+			$extended->(undef, 'c');
+			ok(waits($client), "prepared: $sql");
+			is($admin->value('SELECT backend_xmin IS NOT NULL FROM pg_stat_activity WHERE pid = ' . $client->pid), $commands{$sql} ? 't' : 'f',
+				$commands{$sql} ? 'it holds a snapshot' : 'it holds no snapshot')
+			  if $round == 2;
+			$admin->run('INSERT INTO other VALUES (1)');
+			$holder->run('COMMIT');
+
+			my ($seen, $error) = ('', 'no error');
+			while (my ($type, $message) = $client->receive)
+			{
+				last if $type eq 'Z';
+				$seen .= $message if $type eq 'D' || $type eq 'd';
+				$error = $message if $type eq 'E';
+			}
+			is($error, 'no error', 'it runs');
+			$seen = $admin->value('SELECT n FROM seen ORDER BY n DESC LIMIT 1') if $sql =~ /see\(/;
+			$seen = $admin->value('SELECT n FROM seen_too') if $sql =~ /seen_too/;
+			like($seen, $sql =~ /EXPLAIN/ ? qr/rows=$round\b/ : qr/\D?$round\n?\z/, 'and sees what was committed meanwhile');
+			$holder->run('DROP TABLE IF EXISTS seen_too', 'BEGIN');
+		}
+		$holder->run('COMMIT');
+		$client->send('C', "Sc\0");
+		$client->send('S', '');
+		$client->finish('Z');
+	}
+
+	# the next of a chain has its snapshot before it can wait
+	$client->run('BEGIN ISOLATION LEVEL REPEATABLE READ', 'SELECT 1', 'COMMIT AND CHAIN');
+	$holder->run('DELETE FROM other', 'BEGIN');
+	start_waiting($client, $count);
+	$admin->run('INSERT INTO other VALUES (1)');
+	$holder->run('COMMIT');
+	is($client->finish->[0][0], 0, 'COMMIT AND CHAIN of REPEATABLE READ is not fresh');
+	$client->run('COMMIT');
+
+	$holder->run('DELETE FROM other', 'BEGIN');
 	start_waiting($client, 'BEGIN ISOLATION LEVEL REPEATABLE READ');
 	$admin->run('INSERT INTO other VALUES (1)');
 	$holder->run('COMMIT');
@@ -449,6 +614,30 @@ subtest 'no deadlock by the gate' => sub {
 	done($waiter, 'so it is with a transaction that an index is waiting for');
 	done($holder, 'which goes on then');
 	$more->('counted');
+
+	# a snapshot that is safe only when the waiter's transaction has ended
+	my $deferrable = 'BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE';
+	$waiter->run("SET default_transaction_isolation = 'serializable'");
+	$holder->run($deferrable);
+	start_waiting($waiter, 'SELECT count(*) FROM other');
+	$holder->start('SELECT count(*) FROM other');
+	done($waiter, 'so it is with a safe snapshot');
+	done($holder, 'which the other one gets');
+	$holder->run('COMMIT');
+	$more->('counted');
+	$third->run($deferrable, 'LOCK TABLE work IN ACCESS SHARE MODE');
+	$holder->run('BEGIN');
+	start_waiting($waiter, 'SELECT count(*) FROM other');
+	$third->start('SELECT count(*) FROM other');
+	ok($admin->wait_for("SELECT wait_event = 'SafeSnapshot' FROM pg_stat_activity WHERE pid = " . $third->pid), 'somebody else waits for one');
+	$holder->start('LOCK TABLE work IN ACCESS EXCLUSIVE MODE');
+	done($waiter, 'also over others');
+	done($third, 'who gets his snapshot');
+	$third->run('COMMIT');
+	done($holder, 'and goes out of the way');
+	$holder->run('COMMIT');
+	$more->('counted');
+	$waiter->run('RESET ALL');
 
 	# with a ticket -> without -> the waiter
 	$third->run('BEGIN', 'LOCK TABLE other IN ACCESS EXCLUSIVE MODE');
@@ -523,19 +712,25 @@ sub sample
 subtest 'a hot row' => sub {
 	my $script = $node->basedir . "/hot.sql";
 	my $before = $admin->value("SELECT n FROM hot WHERE id = 1");
+	my $blocker = GovClient->login($node);
 
+	# for a while all wait, long enough to search again and again
+	$blocker->run('BEGIN', 'UPDATE hot SET n = n WHERE id = 1');
 	open my $file, '>', $script or die "$script: $!";
 	print $file "UPDATE hot SET n = n + 1 WHERE id = 1;\n";
 	close $file;
 	my $pgbench = IPC::Run::start(
-		[ 'pgbench', '-n', '-c', 64, '-j', 2, '-t', 50, '-f', $script, '-d',
+		[ 'pgbench', '-n', '-c', 256, '-j', 2, '-t', 20, '-f', $script, '-d',
 			$node->connstr('postgres') . ' user=app application_name=hot' ],
 		'>' => \my $out, '2>' => \my $err);
 
+	ok($admin->wait_for("SELECT count(*) = 256 AND min(transaction_for) > '1 s' FROM governor.sessions WHERE class = 'hot'"), '256 clients want a row');
+	is(gate_of('hot'), '8|248|8', 'as many as may wait for it, all others at the gate');
+	$blocker->run('COMMIT');
 	sample('hot', 8, sub { $pgbench->pump_nb; $pgbench->pumpable });
 	ok($pgbench->finish, 'all clients end well') or diag($err);
-	is($admin->value('SELECT n FROM hot WHERE id = 1'), $before + 64 * 50, 'every update was made');
-	is(stat_of('hot', 'gate_passes'), 0, 'waiting for a row lets nobody through');
+	is($admin->value('SELECT n FROM hot WHERE id = 1'), $before + 256 * 20, 'every update was made');
+	is(stat_of('hot', 'gate_passes'), 0, 'waiting for a row lets nobody through: so there were never more than the limit');
 	is(gate_of('hot'), '0|0|8', 'nothing is left');
 };
 

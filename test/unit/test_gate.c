@@ -71,6 +71,7 @@ a_model(void)
 	for (int run = 0; run < 200; run++)
 	{
 		uint32_t	limit = 1 + (uint32_t) unit_random_below(5);
+		uint32_t	highest = limit;
 		uint32_t	held = 0,
 					waiting = 0;
 
@@ -86,20 +87,33 @@ a_model(void)
 			}
 			else if (held > 0)
 			{
+				bool		above = held > limit;
+
 				if (gov_gate_hands_over(held, waiting, limit))
+				{
 					waiting--;
+					CHECK(!above);
+				}
 				else
 					held--;
 			}
-			if (unit_random_below(50) == 0)
-				limit = 1 + (uint32_t) unit_random_below(5);
-			while (gov_gate_lets_in(held, waiting, limit))
-			{
-				held++;
-				waiting--;
-			}
-			CHECK(held <= 5);
+			CHECK(held <= highest);
 			CHECK(waiting == 0 || held >= limit);
+
+			/* only another limit lets in somebody by itself; a lower one is kept as soon as so many have ended */
+			if (unit_random_below(50) == 0)
+			{
+				limit = 1 + (uint32_t) unit_random_below(5);
+				highest = held > limit ? held : limit;
+				while (gov_gate_lets_in(held, waiting, limit))
+				{
+					held++;
+					waiting--;
+				}
+				CHECK(held <= highest);
+				CHECK(waiting == 0 || held >= limit);
+			}
+			highest = held > limit ? held : limit;
 		}
 	}
 }
