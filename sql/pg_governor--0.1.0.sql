@@ -401,7 +401,13 @@ CREATE FUNCTION governor.register(
 	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'gov_register_0_1';
 COMMENT ON FUNCTION governor.register(text, text, text, text, interval) IS
-	'Says which function this session belongs to, once; returns the class it is in then. A lease is refused in this version';
+	'Says which function this session belongs to, once, and takes a lease if one is given; returns the class it is in then';
+
+CREATE FUNCTION governor.lease(duration interval) RETURNS timestamptz
+	LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'gov_lease_0_1';
+COMMENT ON FUNCTION governor.lease(interval) IS
+	'Says how long this session will be of use: after that it ends at rest or idle in transaction; returns until when. NULL ends the lease. Not undone by a rollback';
 
 CREATE FUNCTION governor.breaker_allow(name text) RETURNS boolean
 	LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED
@@ -538,7 +544,7 @@ COMMENT ON COLUMN governor.sessions.waiting IS 'admission: a login that waits fo
 COMMENT ON COLUMN governor.sessions.peer IS 'local (a unix socket) or unknown';
 COMMENT ON COLUMN governor.sessions.verdict IS 'keep, exempt, listening, advisory_lock, or the reason for which the session should end now';
 COMMENT ON COLUMN governor.sessions.stale_at IS 'When the session should end if it stays as it is; NULL: never';
-COMMENT ON COLUMN governor.sessions.lease_until IS 'NULL: there are no leases in this version';
+COMMENT ON COLUMN governor.sessions.lease_until IS 'Until when the session will be of use, by its own word (governor.lease()); NULL: it has given none';
 COMMENT ON COLUMN governor.sessions.blocks IS 'NULL in this version';
 COMMENT ON COLUMN governor.sessions.snapshot_age IS 'NULL in this version';
 COMMENT ON COLUMN governor.sessions.verdict_detail IS 'Why the session is exempt or kept; NULL: it has not reached a threshold';

@@ -88,7 +88,7 @@ INSERT INTO governor.classes (name, mode, max_sessions, reserved_sessions, queue
 	reclaim_rate, paused, breaker, settings, description, changed_by, changed_at, shipped) VALUES
 	('function', 'enforce', 7, 0, 0, '0', '75/1s',
 	'0', 6, '0', '11 s', '12 s', '13 s',
-	'2500 ms', '13500 ms', '14 s', '21 s', 3, 15,
+	'500 ms', '13500 ms', '14 s', '15 s', 3, 15,
 	16, false, NULL, '{work_mem=5MB,"DateStyle=ISO, DMY"}', 'restored', 'somebody', 'epoch', false);
 SELECT name, mode, max_sessions, reserved_sessions, queue_limit, queue_timeout, connect_rate, evict_after, max_active,
 	gate_timeout, idle_timeout, idle_timeout_floor, idle_in_transaction_timeout

@@ -36,6 +36,7 @@ INSERT INTO tried (object, statement) VALUES
 	('reclaim(integer,text)', 'SELECT governor.reclaim(pg_backend_pid(), ''rights'')'),
 	('headroom(text)', 'SELECT governor.headroom(''function'')'),
 	('register(text,text,text,text,interval)', 'SELECT governor.register(''lambda'', ''checkout'')'),
+	('lease(interval)', 'SELECT governor.lease(''1 min'')'),
 	('reload()', 'SELECT governor.reload()'),
 	('reset_stats()', 'SELECT governor.reset_stats()'),
 	('breaker_allow(text)', 'SELECT governor.breaker_allow(''shared'')'),
@@ -53,7 +54,7 @@ INSERT INTO tried (object, statement) VALUES
 	('status()', 'SELECT governor.status()'),
 	('policy_row()', 'SELECT governor.policy_row()'),
 	('policy_changed()', 'SELECT governor.policy_changed()');
-SET client_min_messages = warning;	-- register() has nothing to do for a superuser's session
+SET client_min_messages = warning;	-- register() and lease() have nothing to do for a superuser's session
 :try
 RESET client_min_messages;
 SELECT oid::regprocedure AS not_tried FROM pg_proc

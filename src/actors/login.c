@@ -41,6 +41,7 @@
 #include "state/policy.h"
 #include "state/pulse.h"
 #include "state/shmem.h"
+#include "state/versions.h"
 
 #include "access/xact.h"
 #include "libpq/auth.h"
@@ -181,7 +182,10 @@ register_session(Port *port)
 	if (mode != GOV_MODE_OFF && eligible)
 		waited = gov_admission_pass(port, gov_eligible_kept_places(&facts));
 	if (exemption == GOV_EXEMPT_NOT && eligible)
+	{
 		gov_ledger_count_admitted(gov_registry_mine()->class_id);
+		gov_versions_note_login(gov_registry_keys(&facts).version);
+	}
 	if (exemption == GOV_EXEMPT_NOT)
 		gov_login_settings_take(gov_registry_mine()->class_id);
 	if (may_become_stale)

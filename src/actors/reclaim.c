@@ -169,12 +169,13 @@ gov_reclaim_pause(void)
 }
 
 void
-gov_reclaim_describe(GovReason reason, GovTime lasted, const char *words, char *text, size_t size)
+gov_reclaim_describe(GovReason reason, GovActivityState state, GovTime lasted, const char *words,
+					 char *text, size_t size)
 {
-	const char *state = "in a transaction";
+	const char *how = "in a transaction";
 
 	if (!gov_reason_is_about_transaction(reason))
-		state = gov_reason_state(reason) == GOV_ACTIVITY_IDLE ? "at rest" : "idle in transaction";
-	snprintf(text, size, "%s for %.1f s%s%s", state, (double) lasted / GOV_SECOND,
+		how = state == GOV_ACTIVITY_IDLE ? "at rest" : "idle in transaction";
+	snprintf(text, size, "%s for %.1f s%s%s", how, (double) lasted / GOV_SECOND,
 			 words[0] ? "; " : "", words);
 }

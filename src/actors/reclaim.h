@@ -119,10 +119,10 @@ extern GovReclaimOutcome gov_reclaim_await(int slot, uint32_t generation, uint64
 extern bool gov_reclaim_await_exit(int pid, GovTime give_up);
 
 /*
- * What a session ends for, in words: "at rest for 61.2 s", with the asker's
- * own behind it unless they are ''.
+ * What a session in this state ends for, in words: "at rest for 61.2 s", with
+ * the asker's own behind it unless they are ''.
  */
-extern void gov_reclaim_describe(GovReason reason, GovTime lasted, const char *words,
+extern void gov_reclaim_describe(GovReason reason, GovActivityState state, GovTime lasted, const char *words,
 								 char *text, size_t size);
 
 /* A moment's wait before a session that declined is asked again. */

@@ -24,6 +24,7 @@
 #include "state/policy.h"
 #include "state/pulse.h"
 #include "state/registry.h"
+#include "state/versions.h"
 
 static bool
 may_rename(const GovSession *session)
@@ -61,6 +62,7 @@ settle(const GovSession *session, const GovSessionFacts *facts, GovClassificatio
 	   uint64_t generation)
 {
 	const char *name = facts->application_name;
+	GovRenaming result;
 
 	if (!gov_rules_accepts(session->class_id, found.class_id))
 	{
@@ -70,7 +72,10 @@ settle(const GovSession *session, const GovSessionFacts *facts, GovClassificatio
 		found.class_id = session->class_id;
 		found.position = session->rule;
 	}
-	return gov_registry_rename(session, name, &facts->identity, found, generation);
+	result = gov_registry_rename(session, name, &facts->identity, found, generation);
+	if (result == GOV_RENAMING_DONE)
+		gov_versions_note_login(gov_registry_keys(facts).version);
+	return result;
 }
 
 void

@@ -6,7 +6,7 @@
  * The way of a sweep, top to bottom:
  *
  *		census		all sessions at one moment, with verdicts	[gov_census_take]
- *		candidates	the stale ones, those that harm most first	[find_stale]
+ *		candidates	the stale ones, strongest evidence first	[find_stale]
  *		act			ask it to end, or note that one would,		[enforce, observe]
  *					while pressure asks for it					[is_pressed]
  *		deadline	when the next look is due					[next_deadline]
@@ -45,6 +45,7 @@ typedef struct Candidate
 {
 	const GovCensusRow *row;
 	bool		asked_before;	/* about the same, and it is still here */
+	GovEvidenceRank rank;
 } Candidate;
 
 struct GovSweep
@@ -75,25 +76,23 @@ subject_of(const GovCensusRow *row)
 }
 
 /*
- * The order matters where reclaim_rate lets only some of them go.  Whoever is
- * in a transaction harms others, so they go first; then whoever has rested
- * longest.  Whoever was asked and is still here must not take the places of
- * the rest.
+ * The order matters where reclaim_rate lets only some of them go.  Those go
+ * first of whom more is known (core/evidence.h); among equals whoever has
+ * rested longest.  Whoever was asked and is still here must not take the places
+ * of the rest.
  */
 static int
-most_harmful_first(const void *a, const void *b)
+strongest_evidence_first(const void *a, const void *b)
 {
 	const Candidate *one = a;
 	const Candidate *other = b;
 	const GovCensusRow *left = one->row;
 	const GovCensusRow *right = other->row;
-	int			left_rank = left->activity.state == GOV_ACTIVITY_IDLE ? 1 : 0;
-	int			right_rank = right->activity.state == GOV_ACTIVITY_IDLE ? 1 : 0;
 
 	if (one->asked_before != other->asked_before)
 		return one->asked_before ? 1 : -1;
-	if (left_rank != right_rank)
-		return left_rank - right_rank;
+	if (one->rank != other->rank)
+		return one->rank < other->rank ? -1 : 1;
 	if (left->activity.state_since != right->activity.state_since)
 		return left->activity.state_since < right->activity.state_since ? -1 : 1;
 	return left->slot - right->slot;
@@ -116,14 +115,17 @@ find_stale(GovSweep *sweep)
 	for (int i = 0; i < census->nrows; i++)
 	{
 		const GovCensusRow *row = &census->rows[i];
+		GovEvidence evidence;
 
 		if (!gov_verdict_is_stale(row->verdict, census->taken_at))
 			continue;
+		evidence = gov_census_evidence(row, census->taken_at);
 		sweep->stale[nstale].row = row;
+		sweep->stale[nstale].rank = gov_evidence_rank(&evidence);
 		sweep->stale[nstale].asked_before = is_noted(&sweep->notes[row->slot], row);
 		nstale++;
 	}
-	qsort(sweep->stale, nstale, sizeof(Candidate), most_harmful_first);
+	qsort(sweep->stale, nstale, sizeof(Candidate), strongest_evidence_first);
 	return nstale;
 }
 
@@ -213,6 +215,20 @@ enforce(GovSweep *sweep, const GovCensusRow *row)
 	return now + patience();
 }
 
+/*
+ * That a class is above its cap, or an instance, is news once, and not whenever
+ * somebody rests.
+ */
+static bool
+is_old_news(const SlotNote *note, const GovCensusRow *row)
+{
+	GovReason	reason = row->verdict.reason;
+
+	return is_noted(note, row) ||
+		((reason == GOV_REASON_SURPLUS || reason == GOV_REASON_SUPERSEDED) &&
+		 note->reason == reason && note->generation == row->generation);
+}
+
 /* Notes, once per rest or transaction, what enforce would have done. */
 static void
 observe(GovSweep *sweep, const GovCensusRow *row)
@@ -222,16 +238,13 @@ observe(GovSweep *sweep, const GovCensusRow *row)
 	GovSession	session;
 	char		detail[GOV_EVENT_DETAIL_SIZE];
 
-	/* that a class is above its cap is news once, and not whenever somebody rests */
-	if (is_noted(note, row) ||
-		(row->verdict.reason == GOV_REASON_SURPLUS && note->reason == GOV_REASON_SURPLUS &&
-		 note->generation == row->generation))
+	if (is_old_news(note, row))
 		return;
 	write_note(note, row, now);
 
 	if (!gov_registry_read(row->slot, &session) || session.generation != row->generation)
 		return;
-	gov_reclaim_describe(row->verdict.reason,
+	gov_reclaim_describe(row->verdict.reason, row->activity.state,
 						 gov_staleness_lasted(&row->activity, row->verdict.reason, now),
 						 "", detail, sizeof(detail));
 	gov_ledger_count_would_reclaim(row->class_id);
@@ -326,6 +339,7 @@ gov_sweep_has_work(GovSweep *sweep)
 {
 	GovPolicy  *policy = sweep->census->policy;
 	GovSessionCounts counts;
+	uint64		with_lease = 0; /* classes where a lease counts, though there is no threshold */
 
 	if (gov_queue_is_used())
 		return true;
@@ -334,8 +348,14 @@ gov_sweep_has_work(GovSweep *sweep)
 	gov_registry_counts(&counts);
 	for (int id = 0; id < GOV_MAX_CLASSES; id++)
 	{
-		if (counts.of_class[id] > 0 && gov_policy_class_is_governed(&policy->classes[id]))
+		const GovClass *class = &policy->classes[id];
+
+		if (counts.of_class[id] == 0 || !class->used)
+			continue;
+		if (gov_policy_class_is_governed(class))
 			return true;
+		if (gov_settings_mode_of(class) != GOV_MODE_OFF)
+			with_lease |= UINT64CONST(1) << id;
 	}
-	return false;
+	return gov_registry_has_lease(with_lease);
 }

@@ -62,8 +62,9 @@ static emit_log_hook_type previous_log_hook = NULL;
 /* The request that this session has accepted; 0: none. */
 static volatile uint64 accepted = 0;
 
-/* How long the rest or transaction had lasted then. */
+/* How long the rest or transaction had lasted then, and what the session did. */
 static volatile GovTime accepted_after = 0;
+static volatile GovActivityState accepted_state = GOV_ACTIVITY_UNKNOWN;
 
 /* The transaction whose statement was told to stop; 0: none.  And after how long, and whether that was noted. */
 static volatile LocalTransactionId cancelled = 0;
@@ -148,8 +149,9 @@ is_in_rest(GovSessionSlot *slot, GovReason reason)
 {
 	GovActivity activity = gov_census_read_activity(slot);
 
-	return activity.state == gov_reason_state(reason) &&
+	return gov_reason_allows(reason, activity.state) &&
 		gov_staleness_subject(&activity, reason) == pg_atomic_read_u64(&slot->request_subject) &&
+		gov_staleness_holds(&activity, reason, gov_clock_now()) &&
 		hears_nothing(activity.state_since);
 }
 
@@ -198,6 +200,7 @@ obey(GovSessionSlot *slot, uint64 reply)
 	if (gov_request_state(reply) == GOV_REQUEST_ACCEPTED)
 	{
 		accepted_after = lasted_for(slot, reason);
+		accepted_state = gov_census_read_activity(slot).state;
 		accepted = reply;
 		ProcDiePending = true;
 	}
@@ -269,7 +272,7 @@ gov_victim_prepare(void)
 static void
 describe(GovSessionSlot *slot, char *text, size_t size)
 {
-	gov_reclaim_describe(gov_request_reason(accepted), accepted_after,
+	gov_reclaim_describe(gov_request_reason(accepted), accepted_state, accepted_after,
 						 gov_registry_detail(slot - gov_registry_slot(0)), text, size);
 }
 
@@ -302,7 +305,7 @@ say_why_session_ends(ErrorData *edata, GovSessionSlot *slot)
 			_("terminating connection due to transaction timeout"),
 			_("The transaction was rolled back.  Reconnect and run it again in smaller parts."),
 			reason, lasted);
-	else if (gov_reason_state(reason) == GOV_ACTIVITY_IDLE)
+	else if (accepted_state == GOV_ACTIVITY_IDLE)
 		say(edata, slot, ERRCODE_IDLE_SESSION_TIMEOUT,
 			_("terminating connection due to idle-session timeout"),
 			_("Nothing was running.  Reconnect and retry."),
@@ -319,7 +322,8 @@ say_why_statement_stops(ErrorData *edata, GovSessionSlot *slot)
 {
 	char		lasted[GOV_EVENT_DETAIL_SIZE];
 
-	gov_reclaim_describe(GOV_REASON_TRANSACTION_TIMEOUT, cancelled_after, "", lasted, sizeof(lasted));
+	gov_reclaim_describe(GOV_REASON_TRANSACTION_TIMEOUT, GOV_ACTIVITY_ACTIVE, cancelled_after, "",
+						 lasted, sizeof(lasted));
 	say(edata, slot, ERRCODE_QUERY_CANCELED,
 		_("canceling statement due to transaction timeout"),
 		_("The transaction has failed.  Roll it back, and run it again in smaller parts."),
@@ -360,7 +364,8 @@ note_cancel(GovSessionSlot *slot)
 	if (cancelled == 0 || cancel_noted)
 		return;
 	cancel_noted = true;
-	gov_reclaim_describe(GOV_REASON_TRANSACTION_TIMEOUT, cancelled_after, "", detail, sizeof(detail));
+	gov_reclaim_describe(GOV_REASON_TRANSACTION_TIMEOUT, GOV_ACTIVITY_ACTIVE, cancelled_after, "",
+						 detail, sizeof(detail));
 	if (gov_registry_read(slot - gov_registry_slot(0), &session))
 		gov_ledger_note(GOV_EVENT_CANCELLED, &session, GOV_REASON_TRANSACTION_TIMEOUT, detail);
 }

@@ -222,7 +222,10 @@ utility_hook(PlannedStmt *statement, const char *query, bool read_only_tree,
 	if (undoes)
 		gov_guard_forget_error();
 	if (discards_all)
+	{
 		discards++;
+		gov_registry_set_lease(0);	/* of whoever had the session before, behind a pooler */
+	}
 	if (tag == T_ListenStmt)
 		say_listens(true);
 	else if (unlistens)

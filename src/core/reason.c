@@ -66,3 +66,11 @@ gov_reason_state(GovReason reason)
 {
 	return reasons[reason].state;
 }
+
+bool
+gov_reason_allows(GovReason reason, GovActivityState state)
+{
+	if (reason == GOV_REASON_LEASE_EXPIRED && state == GOV_ACTIVITY_IDLE_IN_TRANSACTION)
+		return true;
+	return state != GOV_ACTIVITY_UNKNOWN && state == gov_reason_state(reason);
+}

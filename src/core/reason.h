@@ -56,10 +56,17 @@ extern const char *gov_reason_name(GovReason reason);
 extern bool gov_reason_is_about_transaction(GovReason reason);
 
 /*
- * The only state in which a session may be ended for a reason that is about a
+ * The state in which a session may be ended for a reason that is about a
  * rest; GOV_ACTIVITY_UNKNOWN for the others.
  */
 extern GovActivityState gov_reason_state(GovReason reason);
+
+/*
+ * Whether a session in this state may be ended for a reason that is about a
+ * rest.  For most that is gov_reason_state() alone; a lease runs out at rest
+ * and idle in transaction.
+ */
+extern bool gov_reason_allows(GovReason reason, GovActivityState state);
 
 /*
  * Why idle rules leave a session alone, whatever their thresholds say: ending

@@ -49,6 +49,32 @@ gov_staleness_lasted(const GovActivity *activity, GovReason reason, GovTime now)
 	return now > since ? now - since : 0;
 }
 
+/* Old age and an old promise are no reasons before the session has come to rest. */
+static GovTime
+once_at_rest(const GovActivity *activity, GovTime at)
+{
+	return at > activity->state_since ? at : activity->state_since;
+}
+
+/* The session has said how long it will be of use. */
+static void
+judge_lease(GovVerdict *verdict, const GovActivity *activity)
+{
+	if (activity->lease_until != 0)
+		consider(verdict, GOV_REASON_LEASE_EXPIRED, once_at_rest(activity, activity->lease_until));
+}
+
+/* A newer version serves: it gets no more rest than under the highest pressure. */
+static void
+judge_version(GovVerdict *verdict, const GovActivity *activity, const GovClass *limits)
+{
+	GovTime		rested = gov_time_after(activity->state_since, limits->idle_timeout_floor);
+
+	if (activity->retired_at != 0)
+		consider(verdict, GOV_REASON_RETIRED,
+				 rested > activity->retired_at ? rested : activity->retired_at);
+}
+
 GovVerdict
 gov_staleness_judge(const GovActivity *activity, const GovClass *limits,
 					GovTime idle_timeout, bool kept_warm, bool surplus)
@@ -58,26 +84,27 @@ gov_staleness_judge(const GovActivity *activity, const GovClass *limits,
 	switch (activity->state)
 	{
 		case GOV_ACTIVITY_IDLE:
+			if (activity->superseded && activity->keep == GOV_KEEP_NOT)
+				consider(&verdict, GOV_REASON_SUPERSEDED, activity->state_since);
+			judge_lease(&verdict, activity);
 			if (activity->keep != GOV_KEEP_NOT)
 				break;
 			if (limits->paused)
 				consider(&verdict, GOV_REASON_PAUSED, activity->state_since);
 			if (surplus)
 				consider(&verdict, GOV_REASON_SURPLUS, activity->state_since);
+			judge_version(&verdict, activity, limits);
 			if (!kept_warm)
 				consider(&verdict, GOV_REASON_IDLE,
 						 gov_time_after(activity->state_since, idle_timeout));
 			if (limits->max_lifetime != GOV_NEVER)
-			{
-				GovTime		end = gov_time_after(activity->session_start, limits->max_lifetime);
-
-				/* old age is no reason before the session has come to rest */
 				consider(&verdict, GOV_REASON_LIFETIME,
-						 end > activity->state_since ? end : activity->state_since);
-			}
+						 once_at_rest(activity, gov_time_after(activity->session_start,
+															   limits->max_lifetime)));
 			break;
 
 		case GOV_ACTIVITY_IDLE_IN_TRANSACTION:
+			judge_lease(&verdict, activity);
 			if (activity->keep == GOV_KEEP_NOT)
 				consider(&verdict, GOV_REASON_IDLE_IN_TRANSACTION,
 						 gov_time_after(activity->state_since, limits->idle_in_transaction_timeout));

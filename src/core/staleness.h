@@ -13,7 +13,7 @@
 #include "core/policy_data.h"
 #include "core/reason.h"
 
-/* What a session does, as the server's activity report says. */
+/* What a session does, as the server's activity report says; and what else is known of it. */
 typedef struct GovActivity
 {
 	GovActivityState state;
@@ -23,6 +23,9 @@ typedef struct GovActivity
 	uint32_t	transaction;	/* the transaction's name within the session; 0: none */
 	bool		overdue;		/* the block it is in failed by transaction_timeout, and is still open */
 	GovKeep		keep;			/* why idle rules leave it alone */
+	GovTime		lease_until;	/* the session's own word; 0: it has given none */
+	bool		superseded;		/* its instance has newer sessions, and more than it may */
+	GovTime		retired_at;		/* since when its version is, or will be; 0: never */
 } GovActivity;
 
 /*
@@ -50,6 +53,17 @@ gov_staleness_subject(const GovActivity *activity, GovReason reason)
 		activity->transaction : (uint64_t) activity->state_since;
 }
 
+/*
+ * Whether a reason that was true of a rest may still be: a lease can have been
+ * given anew meanwhile.
+ */
+static inline bool
+gov_staleness_holds(const GovActivity *activity, GovReason reason, GovTime now)
+{
+	return reason != GOV_REASON_LEASE_EXPIRED ||
+		(activity->lease_until != 0 && activity->lease_until <= now);
+}
+
 /* How long that has lasted: the transaction, or the rest. */
 extern GovTime gov_staleness_lasted(const GovActivity *activity, GovReason reason, GovTime now);
 
@@ -63,8 +77,10 @@ extern GovTime gov_staleness_lasted(const GovActivity *activity, GovReason reaso
  * moves: callers may sleep until the smallest stale_at.  A timeout is over
  * once its full length has passed: at exactly state_since + timeout the
  * session is stale.  Of two reasons the one that comes true first wins; if at
- * the same instant, idle before lifetime, and whatever is about a rest before
- * transaction_timeout.  activity->keep stops all reasons but the last.
+ * the same instant, the one of which more is known: superseded, lease, then the
+ * others at rest, and whatever is about a rest before transaction_timeout.
+ * activity->keep stops all reasons but the last and the lease, which is the
+ * session's own word.
  */
 extern GovVerdict gov_staleness_judge(const GovActivity *activity, const GovClass *limits,
 									  GovTime idle_timeout, bool kept_warm, bool surplus);

@@ -23,6 +23,7 @@
 #include "settings.h"
 #include "state/census.h"
 #include "state/gate.h"
+#include "state/kinship.h"
 #include "state/locks.h"
 #include "state/policy.h"
 #include "state/shmem.h"
@@ -45,6 +46,7 @@ gov_census_create(void)
 	census->some = palloc(gov_registry_slots() * sizeof(GovCensusRow *));
 	census->slots = palloc(gov_registry_slots() * sizeof(int));
 	census->holds = palloc(gov_registry_slots() * sizeof(bool));
+	census->kin = gov_kinship_create();
 	gov_policy_make_empty(census->policy);
 	return census;
 }
@@ -145,6 +147,7 @@ gov_census_read_activity(GovSessionSlot *slot)
 		activity.transaction_start == GOV_NEVER;
 	if (traits & GOV_TRAIT_LISTENS)
 		activity.keep = GOV_KEEP_LISTENING;
+	activity.lease_until = (GovTime) pg_atomic_read_u64(&slot->lease_until);
 	return activity;
 }
 
@@ -239,6 +242,7 @@ read_slots(GovCensus *census)
 		row->rule = slot->rule;
 		row->activity = gov_census_read_activity(slot);
 		row->traits = pg_atomic_read_u32(&slot->traits);
+		row->keys = slot->keys;
 		row->waits = slot->waits;
 		row->waits_at_gate = gov_gate_waits(i);
 		row->holds_ticket = gov_gate_holds(i);
@@ -269,10 +273,14 @@ more_recent_first(const void *a, const void *b)
 static int
 last_choice_first(const void *a, const void *b)
 {
-	bool		left = (*(GovCensusRow *const *) a)->was_asked;
-	bool		right = (*(GovCensusRow *const *) b)->was_asked;
+	const GovCensusRow *left = *(GovCensusRow *const *) a;
+	const GovCensusRow *right = *(GovCensusRow *const *) b;
 
-	return left != right ? (left ? -1 : 1) : more_recent_first(a, b);
+	if (left->was_asked != right->was_asked)
+		return left->was_asked ? -1 : 1;
+	if (left->rank != right->rank)
+		return left->rank > right->rank ? -1 : 1;
+	return more_recent_first(a, b);
 }
 
 /* Puts the idle sessions of a class into census->some, those used last first; returns how many. */
@@ -336,6 +344,18 @@ mark_surplus(GovCensus *census)
 	}
 }
 
+/* By a threshold of its class, or by a lease of its own, which needs none. */
+static bool
+is_governed(const GovCensus *census, const GovCensusRow *row)
+{
+	const GovClass *class = class_of(census, row);
+
+	if (class == NULL)
+		return false;
+	return gov_policy_class_is_governed(class) ||
+		(row->activity.lease_until != 0 && census->classes[row->class_id].mode != GOV_MODE_OFF);
+}
+
 static void
 judge(const GovCensus *census, GovCensusRow *row)
 {
@@ -343,7 +363,7 @@ judge(const GovCensus *census, GovCensusRow *row)
 
 	row->verdict.reason = GOV_REASON_NONE;
 	row->verdict.stale_at = GOV_NEVER;
-	if (class != NULL && gov_policy_class_is_governed(class))
+	if (is_governed(census, row))
 		row->verdict = gov_staleness_judge(&row->activity, class,
 										   census->classes[row->class_id].idle_timeout,
 										   row->kept_warm, row->surplus);
@@ -391,6 +411,34 @@ find_advisory_locks(GovCensus *census, bool whole)
 	}
 }
 
+GovEvidence
+gov_census_evidence(const GovCensusRow *row, GovTime now)
+{
+	const GovActivity *activity = &row->activity;
+	GovEvidence evidence = {
+		.state = activity->state,
+		.superseded = activity->superseded,
+		.lease_is_over = activity->lease_until != 0 && activity->lease_until <= now,
+		.retired = activity->retired_at != 0 && activity->retired_at <= now,
+	};
+
+	return evidence;
+}
+
+/* Of the idle sessions in census->some, says in what order they may be evicted. */
+static void
+rank_to_evict(GovCensus *census, int idle, GovTime evict_after)
+{
+	for (int i = 0; i < idle; i++)
+	{
+		GovCensusRow *row = census->some[i];
+		GovEvidence evidence = gov_census_evidence(row, census->taken_at);
+
+		row->rank = gov_evidence_rank_to_evict(&evidence, row->activity.state_since, evict_after,
+											   census->taken_at);
+	}
+}
+
 int
 gov_census_victims(GovCensus *census, int class_id, GovVictim *victims, int limit)
 {
@@ -398,7 +446,8 @@ gov_census_victims(GovCensus *census, int class_id, GovVictim *victims, int limi
 	int			looked_at = 0;
 	int			found = 0;
 
-	/* longest at rest first: from the end */
+	/* the first choice is at the end */
+	rank_to_evict(census, idle, census->policy->classes[class_id].evict_after);
 	qsort(census->some, idle, sizeof(GovCensusRow *), last_choice_first);
 	for (int i = idle - 1; i >= 0 && looked_at < 2 * limit; i--)
 	{
@@ -472,14 +521,15 @@ gov_census_take(GovCensus *census, bool whole)
 
 	mark_kept_warm(census);
 	mark_surplus(census);
+	gov_kinship_mark_superseded(census);
+	gov_kinship_mark_retired(census);
 
 	census->governed = 0;
 	for (int i = 0; i < census->nrows; i++)
 	{
 		GovCensusRow *row = &census->rows[i];
-		const GovClass *class = class_of(census, row);
 
-		if (class != NULL && gov_policy_class_is_governed(class))
+		if (is_governed(census, row))
 			census->governed++;
 		judge(census, row);
 	}

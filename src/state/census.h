@@ -13,6 +13,7 @@
 #ifndef GOV_CENSUS_H
 #define GOV_CENSUS_H
 
+#include "core/evidence.h"
 #include "core/policy_data.h"
 #include "core/staleness.h"
 #include "state/queue.h"
@@ -33,6 +34,8 @@ typedef struct GovCensusRow
 	bool		holds_ticket;
 	bool		was_asked;		/* to end this rest, and is still here */
 	uint32		traits;			/* GovTrait bits */
+	GovSessionKeys keys;		/* what it belongs to: see state/kinship.h */
+	GovEvidenceRank rank;		/* working space of gov_census_victims() */
 	GovActivity activity;
 	GovVerdict	verdict;		/* GOV_REASON_NONE where the mode in force is off */
 } GovCensusRow;
@@ -62,6 +65,7 @@ typedef struct GovCensus
 	GovCensusRow **some;
 	int		   *slots;
 	bool	   *holds;
+	struct GovKin *kin;
 
 	int			nrows;
 	GovCensusRow rows[FLEXIBLE_ARRAY_MEMBER];
@@ -78,10 +82,14 @@ extern GovCensus *gov_census_create(void);
  */
 extern void gov_census_take(GovCensus *census, bool whole);
 
+/* What is known of a session beside how long it has rested. */
+extern GovEvidence gov_census_evidence(const GovCensusRow *row, GovTime now);
+
 /*
- * The sessions of a class that may be ended for a newcomer, those that have
- * rested longest first, but those that were asked already last; at most so
- * many, returns how many.  Looks up advisory locks.
+ * The sessions of a class that may be ended for a newcomer, best first: those
+ * that have rested for evict_after, by what is known of them, then the others;
+ * within each the longest rest first, but those that were asked already last.
+ * At most so many, returns how many.  Looks up advisory locks.
  */
 extern int	gov_census_victims(GovCensus *census, int class_id, GovVictim *victims, int limit);
 

@@ -247,6 +247,7 @@ can_make_stale(const GovClass *class)
 		 class->idle_in_transaction_timeout != GOV_NEVER ||
 		 class->transaction_timeout != GOV_NEVER ||
 		 class->max_sessions > 0 || class->paused ||
+		 class->sessions_per_instance > 0 ||
 		 class->max_lifetime != GOV_NEVER);
 }
 

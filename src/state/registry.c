@@ -24,15 +24,19 @@
  */
 #include "compat.h"
 
+#include "clock.h"
 #include "state/queue.h"
 #include "state/registry.h"
 #include "state/shmem.h"
 
+#include "common/hashfn.h"
 #include "storage/ipc.h"
 
 typedef struct GovRegistry
 {
 	uint64_t	generation;		/* of the policy by which sessions are classified */
+	uint64		seed;			/* of the keys: which names share one cannot be known outside */
+	pg_atomic_uint32 leases_used;	/* whether a session ever had a lease */
 	GovSessionCounts counts;
 	pg_atomic_uint32 names_left;	/* whether some slot has a new name for the governor */
 	/* followed by the slots, the facts, the details and the new names, one of each per backend */
@@ -103,6 +107,9 @@ gov_registry_shmem_attach(void *memory, bool is_new)
 
 	memset(memory, 0, gov_registry_shmem_size());
 	pg_atomic_init_u32(&registry->names_left, 0);
+	pg_atomic_init_u32(&registry->leases_used, 0);
+	if (!pg_strong_random(&registry->seed, sizeof(registry->seed)))
+		registry->seed = (uint64) gov_clock_now();
 	for (int i = 0; i < MaxBackends; i++)
 	{
 		slots[i].class_id = GOV_NO_CLASS;
@@ -110,6 +117,7 @@ gov_registry_shmem_attach(void *memory, bool is_new)
 		pg_atomic_init_u64(&slots[i].request_subject, 0);
 		pg_atomic_init_u64(&slots[i].transaction_end, 0);
 		pg_atomic_init_u32(&slots[i].traits, 0);
+		pg_atomic_init_u64(&slots[i].lease_until, 0);
 	}
 }
 
@@ -185,6 +193,50 @@ release(int code, Datum arg)
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
 }
 
+static uint64
+hash(const void *bytes, int length, uint64 seed)
+{
+	uint64		key = hash_bytes_extended(bytes, length, seed);
+
+	return key != 0 ? key : 1;
+}
+
+static uint64
+hash_text(const char *text, uint64 seed)
+{
+	/* with its end, so that no two parts run into each other */
+	return hash((const void *) text, strlen(text) + 1, seed);
+}
+
+/*
+ * An identity that was cut may have lost a part of its version, too, which
+ * would then be compared with whole ones.
+ */
+GovSessionKeys
+gov_registry_keys(const GovSessionFacts *facts)
+{
+	const GovIdentity *identity = &facts->identity;
+	GovSessionKeys keys = {0};
+	uint64		function;
+	uint64		version;
+
+	if (!identity->present)
+		return keys;
+	function = hash(&facts->role_oid, sizeof(facts->role_oid), registry->seed);
+	function = hash_text(identity->platform, function);
+	function = hash_text(identity->function, function);
+	version = hash_text(identity->version, function);
+	if (identity->function[0] && identity->version[0] && !identity->cut)
+	{
+		keys.function = function;
+		keys.version = version;
+	}
+	if (identity->instance[0])
+		keys.instance = hash_text(identity->instance,
+								  hash(&facts->client_addr, sizeof(facts->client_addr), version));
+	return keys;
+}
+
 bool
 gov_registry_claim(const GovSessionFacts *facts, GovExemption exemption, int class_id, int rule,
 				   uint64_t generation, bool waits, void (*on_exit) (GovSessionSlot *slot))
@@ -192,6 +244,7 @@ gov_registry_claim(const GovSessionFacts *facts, GovExemption exemption, int cla
 	static bool registered = false;
 	int			number = gov_my_proc_number();
 	GovSessionSlot *slot = &slots[number];
+	GovSessionKeys keys = gov_registry_keys(facts);
 	bool		current;
 
 	Assert(my_slot == NULL);
@@ -217,6 +270,8 @@ gov_registry_claim(const GovSessionFacts *facts, GovExemption exemption, int cla
 		slot->has_moved = false;
 		slot->has_new_name = false;
 		slot->activity = MyBEEntry;
+		slot->keys = keys;
+		pg_atomic_write_u64(&slot->lease_until, 0);
 		pg_atomic_write_u64(&slot->request, 0);
 		pg_atomic_write_u64(&slot->transaction_end, 0);
 		pg_atomic_write_u32(&slot->traits, 0);
@@ -297,7 +352,12 @@ gov_registry_rename(const GovSession *session, const char *application_name,
 {
 	GovSessionSlot *slot = &slots[session->slot];
 	GovSessionFacts *facts = &all_facts[session->slot];
+	GovSessionFacts renamed = session->facts;
+	GovSessionKeys keys;
 	GovRenaming result = GOV_RENAMING_DONE;
+
+	renamed.identity = *identity;
+	keys = gov_registry_keys(&renamed);
 
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_EXCLUSIVE);
 	if (!is_as_read(session) || slot->exemption != (int8) session->exemption)
@@ -308,6 +368,7 @@ gov_registry_rename(const GovSession *session, const char *application_name,
 	{
 		strlcpy(facts->application_name, application_name, GOV_NAME_SIZE);
 		memcpy(&facts->identity, identity, sizeof(GovIdentity));
+		slot->keys = keys;
 		if (now.class_id != slot->class_id)
 			slot->has_moved = true;
 		move(slot, now.class_id, now.position);
@@ -323,6 +384,53 @@ gov_registry_set_trait(GovTrait trait, bool on)
 	uint32		traits = pg_atomic_read_u32(&my_slot->traits);
 
 	pg_atomic_write_u32(&my_slot->traits, on ? traits | trait : traits & ~(uint32) trait);
+}
+
+/*
+ * The flag comes after the lease, so that whoever sees none of the two is one
+ * whom we then see dormant (gov_pulse_wake_if_dormant).
+ */
+void
+gov_registry_set_lease(GovTime until)
+{
+	pg_atomic_write_u64(&my_slot->lease_until, (uint64) until);
+	if (until != 0)
+		(void) pg_atomic_exchange_u32(&registry->leases_used, 1);
+}
+
+bool
+gov_registry_has_lease(uint64 classes)
+{
+	bool		found = false;
+
+	if (pg_atomic_read_u32(&registry->leases_used) == 0)
+		return false;
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_SESSIONS), LW_SHARED);
+	for (int i = 0; i < MaxBackends && !found; i++)
+	{
+		found = slots[i].pid != 0 && slots[i].class_id != GOV_NO_CLASS &&
+			(classes & (UINT64CONST(1) << slots[i].class_id)) != 0 &&
+			pg_atomic_read_u64(&slots[i].lease_until) != 0;
+	}
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_SESSIONS));
+	return found;
+}
+
+bool
+gov_registry_same_instance(int one, uint32 one_generation, int other, uint32 other_generation)
+{
+	const GovSessionFacts *left = &all_facts[one];
+	const GovSessionFacts *right = &all_facts[other];
+
+	return slots[one].pid != 0 && slots[one].generation == one_generation &&
+		slots[other].pid != 0 && slots[other].generation == other_generation &&
+		left->role_oid == right->role_oid &&
+		memcmp(&left->client_addr, &right->client_addr, sizeof(GovAddress)) == 0 &&
+		left->identity.instance[0] != '\0' &&
+		strcmp(left->identity.platform, right->identity.platform) == 0 &&
+		strcmp(left->identity.function, right->identity.function) == 0 &&
+		strcmp(left->identity.version, right->identity.version) == 0 &&
+		strcmp(left->identity.instance, right->identity.instance) == 0;
 }
 
 void

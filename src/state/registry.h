@@ -45,6 +45,17 @@ typedef struct GovSessionFacts
 	GovIdentity identity;
 } GovSessionFacts;
 
+/*
+ * Which sessions belong together, as hashes of their role and identity; 0 for
+ * what has no name.  Compare sessions by state/kinship.h.
+ */
+typedef struct GovSessionKeys
+{
+	uint64		function;		/* role, platform, function; 0 unless the version is known */
+	uint64		version;		/* the same, and the version */
+	uint64		instance;		/* the same, and address and instance */
+} GovSessionKeys;
+
 /* What a session says of itself as it works, see actors/work.c.  Bits of GovSessionSlot.traits. */
 typedef enum GovTrait
 {
@@ -58,9 +69,9 @@ typedef enum GovTrait
  *
  * A session is identified by (pid, generation): a pid alone may be reused.
  * Under GOV_LOCK_SESSIONS: pid, generation, exemption, class_id, rule,
- * activity, has_moved, has_new_name, and the facts beside it.  request,
- * request_subject and asker: see actors/reclaim.h.  traits and transaction_end
- * are written by the session itself.
+ * activity, has_moved, has_new_name, keys, and the facts beside it.  request,
+ * request_subject and asker: see actors/reclaim.h.  traits, transaction_end and
+ * lease_until are written by the session itself.
  */
 typedef struct GovSessionSlot
 {
@@ -78,6 +89,8 @@ typedef struct GovSessionSlot
 	pg_atomic_uint64 transaction_end;	/* when the last transaction ended, a GovTime; 0: none has */
 	pg_atomic_uint32 traits;	/* GovTrait bits */
 	Latch	   *asker;			/* set when the request is answered or moot; NULL: nobody waits */
+	GovSessionKeys keys;
+	pg_atomic_uint64 lease_until;	/* a GovTime; 0: it has given no lease */
 } GovSessionSlot;
 
 /* A slot by value, with everything about its session. */
@@ -177,6 +190,25 @@ extern bool gov_registry_names_left(void);
 
 /* Sets or clears a trait of this session.  Called by the session itself, which has a slot. */
 extern void gov_registry_set_trait(GovTrait trait, bool on);
+
+/* Gives this session a lease, or, with 0, ends it.  Called by the session itself, which has a slot. */
+extern void gov_registry_set_lease(GovTime until);
+
+/*
+ * Whether a session of these classes, a bit for each id, has a lease.  Takes the
+ * sessions lock shared, unless nobody ever had one.
+ */
+extern bool gov_registry_has_lease(uint64 classes);
+
+/* What sessions with these facts belong to. */
+extern GovSessionKeys gov_registry_keys(const GovSessionFacts *facts);
+
+/*
+ * Whether two sessions, by slot and generation, are here and of the very same
+ * instance: role, address and every part of the identity.  Caller holds the
+ * sessions lock.
+ */
+extern bool gov_registry_same_instance(int one, uint32 one_generation, int other, uint32 other_generation);
 
 /* Copies a slot with its facts; false if the slot is free. */
 extern bool gov_registry_read(int slot, GovSession *session);

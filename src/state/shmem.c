@@ -21,6 +21,7 @@
 #include "state/queue.h"
 #include "state/registry.h"
 #include "state/shmem.h"
+#include "state/versions.h"
 
 #include "storage/ipc.h"
 #include "storage/shmem.h"
@@ -32,6 +33,7 @@ static const char *const lock_names[GOV_LOCK_COUNT] =
 	[GOV_LOCK_EVENTS] = "pg_governor_events",
 	[GOV_LOCK_PULSE] = "pg_governor_pulse",
 	[GOV_LOCK_POLICY_FILE] = "pg_governor_policy_file",
+	[GOV_LOCK_VERSIONS] = "pg_governor_versions",
 };
 
 /* Who has a struct in shared memory. */
@@ -47,6 +49,7 @@ static const struct
 	{"pg_governor queue", gov_queue_shmem_size, gov_queue_shmem_attach},
 	{"pg_governor breakers", gov_breakers_shmem_size, gov_breakers_shmem_attach},
 	{"pg_governor gate", gov_gate_shmem_size, gov_gate_shmem_attach},
+	{"pg_governor versions", gov_versions_shmem_size, gov_versions_shmem_attach},
 	{"pg_governor ledger", gov_ledger_shmem_size, gov_ledger_shmem_attach},
 	{"pg_governor pulse", gov_pulse_shmem_size, gov_pulse_shmem_attach},
 };

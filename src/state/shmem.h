@@ -10,15 +10,16 @@
  *										GOV_LOCK_POLICY_FILE	the file of the policy
  *		GovRegistry			registry.c	GOV_LOCK_SESSIONS		who is in which slot, counts per class
  *		GovQueue			queue.c		GOV_LOCK_SESSIONS		who waits, what admissions are held against
+ *		GovVersions			versions.c	GOV_LOCK_VERSIONS		which versions of functions have logged in
  *		GovLedger			ledger.c	GOV_LOCK_EVENTS			the ring of events (counters are atomics)
  *		GovBreakerStore		breakers.c	one of its own for each	that breaker, that rate limit
  *		GovGate				gate.c		one of its own for each	who waits at that class's gate (tickets are atomics)
  *		GovPulse			pulse.c		GOV_LOCK_PULSE			the governor's latch and its statistics
  *
- * Lock order: file -> policy -> sessions -> a breaker's -> a gate's -> events,
- * and pulse is last.  A new policy is given to the breakers under the policy
- * lock; else no code holds two of the last six today, and whoever needs to must
- * keep this order.
+ * Lock order: file -> policy -> sessions -> a breaker's -> a gate's -> versions
+ * -> events, and pulse is last.  A new policy is given to the breakers under the
+ * policy lock; else no code holds two of the last seven today, and whoever needs
+ * to must keep this order.
  * Nothing sleeps, allocates, raises or reads a catalog while it holds one.  Two
  * things are done under a lock that are not memory alone: actors/reclaim.c sends
  * a signal under the sessions lock, and a latch is set under the lock that keeps
@@ -44,9 +45,10 @@ typedef enum GovLock
 	GOV_LOCK_EVENTS,
 	GOV_LOCK_PULSE,
 	GOV_LOCK_POLICY_FILE,
+	GOV_LOCK_VERSIONS,
 } GovLock;
 
-#define GOV_LOCK_COUNT	(GOV_LOCK_POLICY_FILE + 1)
+#define GOV_LOCK_COUNT	(GOV_LOCK_VERSIONS + 1)
 
 /*
  * Hooks into the reservation and the start of shared memory.  Called once by

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * session_sql.c
- *		SQL functions about single sessions: reclaim, register.
+ *		SQL functions about single sessions: reclaim, register, lease.
  *
  * Owns: nothing.                         Runs in: backends.
  *
@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "state/census.h"
 #include "state/policy.h"
+#include "state/pulse.h"
 #include "state/registry.h"
 #include "state/shmem.h"
 
@@ -24,12 +25,17 @@
 #include "mb/pg_wchar.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 /* How long reclaim() waits for a session that accepted to be gone. */
 #define RECLAIM_PATIENCE	GOV_SECOND
 
 PG_FUNCTION_INFO_V1(gov_reclaim_0_1);
 PG_FUNCTION_INFO_V1(gov_register_0_1);
+PG_FUNCTION_INFO_V1(gov_lease_0_1);
+
+/* Longer than any function runs; what is longer is milliseconds taken for seconds. */
+#define LONGEST_LEASE	(INT64CONST(86400) * GOV_SECOND)
 
 /* The same test as pg_terminate_backend(): see pg_signal_backend() in core. */
 static void
@@ -162,6 +168,53 @@ identity_part(FunctionCallInfo fcinfo, int number, const char *name)
 	return part[0] ? part : NULL;
 }
 
+/* The lease in argument `number`, which is not NULL, as a duration. */
+static GovTime
+lease_argument(FunctionCallInfo fcinfo, int number)
+{
+	Interval   *lease = PG_GETARG_INTERVAL_P(number);
+	GovTime		duration = 0;
+
+	/* days too many for any lease would overflow; infinity has months */
+	if (lease->month == 0 && lease->day >= -1000 && lease->day <= 1000 &&
+		lease->time >= -1000 * LONGEST_LEASE && lease->time <= 1000 * LONGEST_LEASE)
+		duration = lease->day * LONGEST_LEASE + lease->time;
+	if (duration <= 0 || duration > LONGEST_LEASE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a lease must be longer than zero and at most one day, without months"),
+				 errdetail("The lease given is %s.",
+						   DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(lease)))),
+				 errhint("For example: SELECT governor.lease('90 s').  NULL ends a lease.")));
+	return duration;
+}
+
+/* Gives this session a lease from now on; returns until when. */
+static GovTime
+take_lease(GovTime duration)
+{
+	GovTime		until = gov_time_after(gov_clock_now(), duration);
+
+	gov_registry_set_lease(until);
+	gov_pulse_wake_if_dormant();
+	return until;
+}
+
+static void
+say_exempt(void)
+{
+	ereport(NOTICE,
+			(errmsg("superusers and replication are exempt, and in no class")));
+}
+
+static void
+refuse_no_session(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("this process is not a client session")));
+}
+
 /* The name of the class that this session is in now. */
 static Datum
 own_class(FunctionCallInfo fcinfo)
@@ -189,6 +242,7 @@ gov_register_0_1(PG_FUNCTION_ARGS)
 	char	   *platform;
 	char	   *function;
 	GovIdentity identity;
+	GovTime		lease = 0;
 
 	gov_shmem_require();
 	platform = identity_part(fcinfo, 0, "platform");
@@ -201,15 +255,14 @@ gov_register_0_1(PG_FUNCTION_ARGS)
 				 errmsg("a function identity needs a platform and a function"),
 				 errhint("For example: SELECT governor.register('lambda', 'checkout', '7', 'f3a91c').")));
 	if (!PG_ARGISNULL(4))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("leases are not in this version of pg_governor"),
-				 errhint("Leave the lease out; idle_timeout ends sessions that rest.")));
+		lease = lease_argument(fcinfo, 4);
 
 	switch (gov_rename_register(&identity))
 	{
 		case GOV_REGISTRATION_DONE:
 		case GOV_REGISTRATION_KNOWN:
+			if (lease != 0)
+				(void) take_lease(lease);
 			break;
 		case GOV_REGISTRATION_FIXED:
 			ereport(ERROR,
@@ -219,14 +272,40 @@ gov_register_0_1(PG_FUNCTION_ARGS)
 					 errhint("Behind a pooler functions share sessions: give the pooler's role a class by a rule instead.")));
 			break;
 		case GOV_REGISTRATION_EXEMPT:
-			ereport(NOTICE,
-					(errmsg("superusers and replication are exempt, and in no class")));
+			say_exempt();
 			break;
 		case GOV_REGISTRATION_NO_SESSION:
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("this process is not a client session")));
+			refuse_no_session();
 			break;
 	}
 	return own_class(fcinfo);
+}
+
+/*
+ * lease(duration) -> until when
+ *
+ * How long this session will be of use, by its own word.  Not undone by a
+ * rollback: the time goes on all the same.
+ */
+Datum
+gov_lease_0_1(PG_FUNCTION_ARGS)
+{
+	GovSessionSlot *mine;
+	GovTime		lease = 0;
+	GovSession	session;
+
+	gov_shmem_require();
+	if (!PG_ARGISNULL(0))
+		lease = lease_argument(fcinfo, 0);
+
+	mine = gov_registry_mine();
+	if (mine == NULL || !gov_registry_read(mine - gov_registry_slot(0), &session))
+		refuse_no_session();
+	else if (session.exemption != GOV_EXEMPT_NOT)
+		say_exempt();
+	else if (lease == 0)
+		gov_registry_set_lease(0);
+	else
+		PG_RETURN_TIMESTAMPTZ(take_lease(lease));
+	PG_RETURN_NULL();
 }

@@ -232,7 +232,7 @@ verdict_detail(const GovCensus *census, const GovCensusRow *row)
 		return "it holds a ticket of the gate";
 	if (row->holds_ticket && row->activity.state == GOV_ACTIVITY_ACTIVE && gov_census_waits_for_client(row->slot))
 		return "it holds a ticket of the gate, and waits for its client";
-	if (!gov_policy_class_is_governed(class))
+	if (!gov_policy_class_is_governed(class) && row->activity.lease_until == 0)
 		return "the class has no timeout";
 	if (row->activity.keep == GOV_KEEP_LISTENING)
 		return "it has executed LISTEN";
@@ -285,7 +285,7 @@ fill_session(Row *row, const GovCensus *census, const GovCensusRow *seen, const 
 	put_text(row, facts->client_addr.family == 0 ? "local" : "unknown");
 	put_text(row, verdict_name(seen, now));
 	put_time(row, seen->verdict.stale_at);
-	put_null(row);				/* lease_until */
+	put_time(row, activity->lease_until);
 	put_null(row);				/* blocks */
 	put_null(row);				/* snapshot_age */
 	put_text(row, verdict_detail(census, seen));

@@ -64,6 +64,7 @@ my %calls = (
 	'events()' => 'SELECT * FROM governor.events()',
 	'reclaim(integer,text)' => "SELECT governor.reclaim(1, 'why')",
 	'register(text,text,text,text,interval)' => "SELECT governor.register('lambda', 'f')",
+	'lease(interval)' => "SELECT governor.lease('1 min')",
 	'headroom(text)' => "SELECT governor.headroom('function')",
 	'reload()' => 'SELECT governor.reload()',
 	'reset_stats()' => 'SELECT governor.reset_stats()',

@@ -226,7 +226,7 @@ subtest 'register() with wrong arguments' => sub {
 		[ "'p', repeat('f', 64)", '22001', 'the function of a function identity is too long' ],
 		[ "'p', 'f', repeat('v', 64)", '22001', 'the version of a function identity is too long' ],
 		[ "'p', 'f', 'v', repeat('i', 64)", '22001', 'the instance of a function identity is too long' ],
-		[ "'p', 'f', 'v', 'i', '1 min'", '0A000', 'leases are not in this version of pg_governor' ]);
+		[ "'p', 'f', 'v', 'i', '-1 min'", '22023', 'a lease must be longer than zero and at most one day, without months' ]);
 
 	foreach my $row (@rows)
 	{

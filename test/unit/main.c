@@ -21,6 +21,7 @@ extern const UnitTest reason_tests[];
 extern const UnitTest window_tests[];
 extern const UnitTest admit_tests[];
 extern const UnitTest gate_tests[];
+extern const UnitTest evidence_tests[];
 extern const UnitTest policy_tests[];
 extern const UnitTest breaker_tests[];
 extern const UnitTest breaker_model_tests[];
@@ -38,6 +39,7 @@ main(void)
 		window_tests,
 		admit_tests,
 		gate_tests,
+		evidence_tests,
 		policy_tests,
 		breaker_tests,
 		breaker_model_tests,

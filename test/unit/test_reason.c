@@ -95,6 +95,26 @@ states_that_rest(void)
 	}
 }
 
+/* A lease runs out in two states, all else about a rest in one; nothing in any other. */
+static void
+states_allowed(void)
+{
+	for (int reason = 0; reason < GOV_REASON_COUNT; reason++)
+	{
+		for (int state = 0; state <= GOV_ACTIVITY_IDLE_IN_TRANSACTION; state++)
+		{
+			bool		only = state == (int) expected[reason].state && state != GOV_ACTIVITY_UNKNOWN;
+
+			unit_row("%s, state %d", expected[reason].name, state);
+			if (reason == GOV_REASON_LEASE_EXPIRED)
+				CHECK_BOOL(gov_reason_allows((GovReason) reason, (GovActivityState) state),
+						   state == GOV_ACTIVITY_IDLE || state == GOV_ACTIVITY_IDLE_IN_TRANSACTION);
+			else
+				CHECK_BOOL(gov_reason_allows((GovReason) reason, (GovActivityState) state), only);
+		}
+	}
+}
+
 static void
 words_for_keeping(void)
 {
@@ -107,6 +127,7 @@ const UnitTest reason_tests[] = {
 	{"reason: every name and state", names_and_states},
 	{"reason: names are complete, distinct and fit for columns", complete_and_distinct},
 	{"reason: sessions end only at rest, or for their transaction", states_that_rest},
+	{"reason: the states in which a session may end for it", states_allowed},
 	{"reason: words for sessions that idle rules keep", words_for_keeping},
 	UNIT_END
 };

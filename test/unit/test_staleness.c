@@ -565,6 +565,212 @@ surplus_and_paused(void)
 	}
 }
 
+/* At rest at START with a floor of 3 s and an idle timeout of 60 s in force. */
+static GovActivity
+at_rest(void)
+{
+	return activity_of(GOV_ACTIVITY_IDLE, START, START - GOV_SECOND);
+}
+
+static GovClass
+with_floor(GovTime floor)
+{
+	GovClass	limits = limits_of(GOV_NEVER, GOV_NEVER);
+
+	limits.idle_timeout = 60 * GOV_SECOND;
+	limits.idle_timeout_floor = floor;
+	return limits;
+}
+
+/* One of more sessions than its instance may have: at once, at rest alone, and before all else. */
+static void
+superseded(void)
+{
+	for (int state = 0; state < ALL_STATES; state++)
+	{
+		GovActivity activity = activity_of((GovActivityState) state, START, START);
+		GovClass	limits = limits_of(GOV_NEVER, GOV_NEVER);
+		GovVerdict	verdict;
+		bool		rests = state == GOV_ACTIVITY_IDLE;
+
+		unit_row("state %d", state);
+		activity.superseded = true;
+		verdict = judge(&activity, &limits, GOV_NEVER, true);
+		CHECK_INT(verdict.reason, rests ? GOV_REASON_SUPERSEDED : GOV_REASON_NONE);
+		CHECK_INT(verdict.stale_at, rests ? START : GOV_NEVER);
+
+		/* at the same instant as others */
+		limits.paused = true;
+		limits.max_lifetime = 0;
+		verdict = gov_staleness_judge(&activity, &limits, 0, false, true);
+		CHECK_INT(verdict.reason, rests ? GOV_REASON_SUPERSEDED : GOV_REASON_NONE);
+
+		activity.keep = GOV_KEEP_LISTENING;
+		CHECK_INT(judge(&activity, &limits, 0, false).reason, GOV_REASON_NONE);
+	}
+}
+
+/* A lease ends a rest and an idle transaction, never what works; once it is over, and not before. */
+static void
+leases(void)
+{
+	static const struct
+	{
+		GovTime		until,
+					stale_at;
+	}			rows[] =
+	{
+		{START - 10 * GOV_SECOND, START},	/* ran out while it worked */
+		{START - 1, START},
+		{START, START},
+		{START + 1, START + 1},
+		{START + 90 * GOV_SECOND, START + 90 * GOV_SECOND},
+		{1, START},
+		{GOV_NEVER - 1, GOV_NEVER - 1},
+	};
+
+	for (int state = 0; state < ALL_STATES; state++)
+	{
+		for (size_t i = 0; i < lengthof(rows); i++)
+		{
+			GovActivity activity = activity_of((GovActivityState) state, START, START - GOV_SECOND);
+			GovClass	limits = limits_of(GOV_NEVER, GOV_NEVER);
+			bool		ends = state == GOV_ACTIVITY_IDLE || state == GOV_ACTIVITY_IDLE_IN_TRANSACTION;
+
+			activity.lease_until = rows[i].until;
+			for (int keep = GOV_KEEP_NOT; keep <= GOV_KEEP_ADVISORY_LOCK; keep++)
+			{
+				GovVerdict	verdict;
+
+				unit_row("state %d, lease until %" PRId64 ", keep %d", state, rows[i].until, keep);
+				activity.keep = (GovKeep) keep;
+				verdict = judge(&activity, &limits, GOV_NEVER, true);
+				CHECK_INT(verdict.reason, ends ? GOV_REASON_LEASE_EXPIRED : GOV_REASON_NONE);
+				CHECK_INT(verdict.stale_at, ends ? rows[i].stale_at : GOV_NEVER);
+				if (!ends)
+					continue;
+				CHECK(gov_reason_allows(verdict.reason, (GovActivityState) state));
+				CHECK_INT(gov_staleness_subject(&activity, verdict.reason), START);
+				CHECK_INT(gov_staleness_lasted(&activity, verdict.reason, START + 5), 5);
+				CHECK_BOOL(gov_verdict_is_stale(verdict, rows[i].stale_at - 1), false);
+				CHECK_BOOL(gov_verdict_is_stale(verdict, rows[i].stale_at), true);
+			}
+		}
+	}
+}
+
+/* It shortens what the class allows, and lengthens nothing. */
+static void
+lease_and_timeouts(void)
+{
+	GovActivity activity = at_rest();
+	GovClass	limits = with_floor(3 * GOV_SECOND);
+	GovVerdict	verdict;
+
+	activity.lease_until = START + 60 * GOV_SECOND + 1;
+	verdict = judge(&activity, &limits, 60 * GOV_SECOND, false);
+	CHECK_INT(verdict.reason, GOV_REASON_IDLE);
+	CHECK_INT(verdict.stale_at, START + 60 * GOV_SECOND);
+
+	activity.lease_until = START + 60 * GOV_SECOND;
+	verdict = judge(&activity, &limits, 60 * GOV_SECOND, false);
+	CHECK_INT(verdict.reason, GOV_REASON_LEASE_EXPIRED);
+	CHECK_INT(verdict.stale_at, START + 60 * GOV_SECOND);
+
+	/* warmth is from idle_timeout alone */
+	CHECK_INT(judge(&activity, &limits, 60 * GOV_SECOND, true).reason, GOV_REASON_LEASE_EXPIRED);
+
+	activity = in_transaction(GOV_ACTIVITY_IDLE_IN_TRANSACTION, 7);
+	limits = limits_of(10 * GOV_SECOND, GOV_NEVER);
+	activity.lease_until = START + 15 * GOV_SECOND + 1;
+	CHECK_INT(judge(&activity, &limits, GOV_NEVER, false).reason, GOV_REASON_IDLE_IN_TRANSACTION);
+	activity.lease_until = START + 15 * GOV_SECOND;
+	CHECK_INT(judge(&activity, &limits, GOV_NEVER, false).reason, GOV_REASON_LEASE_EXPIRED);
+	CHECK_INT(gov_staleness_subject(&activity, GOV_REASON_LEASE_EXPIRED), START + 5 * GOV_SECOND);
+	limits.transaction_timeout = 15 * GOV_SECOND - 1;
+	CHECK_INT(judge(&activity, &limits, GOV_NEVER, false).reason, GOV_REASON_TRANSACTION_TIMEOUT);
+}
+
+/* A lease that was renewed or ended after the look does not hold; other reasons do not ask. */
+static void
+lease_still_over(void)
+{
+	GovActivity activity = at_rest();
+
+	for (int reason = GOV_REASON_NONE + 1; reason < GOV_REASON_COUNT; reason++)
+	{
+		bool		is_lease = reason == GOV_REASON_LEASE_EXPIRED;
+
+		unit_row("%s", gov_reason_name((GovReason) reason));
+		activity.lease_until = 0;
+		CHECK_BOOL(gov_staleness_holds(&activity, (GovReason) reason, START), !is_lease);
+		activity.lease_until = START;
+		CHECK_BOOL(gov_staleness_holds(&activity, (GovReason) reason, START - 1), !is_lease);
+		CHECK_BOOL(gov_staleness_holds(&activity, (GovReason) reason, START), true);
+		CHECK_BOOL(gov_staleness_holds(&activity, (GovReason) reason, START + 1), true);
+	}
+}
+
+/* Of a retired version: after the floor, and not before it is retired. */
+static void
+retired(void)
+{
+	const GovTime floor = 3 * GOV_SECOND;
+	const GovTime idle = 60 * GOV_SECOND;
+	static const GovTime never = GOV_NEVER;
+	const struct
+	{
+		const char *what;
+		GovTime		retired_at,
+					floor,
+					idle_timeout;
+		bool		warm;
+		GovReason	reason;
+		GovTime		stale_at;
+	}			rows[] =
+	{
+		{"not retired", 0, floor, idle, false, GOV_REASON_IDLE, START + idle},
+		{"retired for long", START - 500 * GOV_SECOND, floor, idle, false, GOV_REASON_RETIRED, START + floor},
+		{"retired 1 us before the floor is over", START + floor - 1, floor, idle, false, GOV_REASON_RETIRED, START + floor},
+		{"retired with the floor", START + floor, floor, idle, false, GOV_REASON_RETIRED, START + floor},
+		{"retired 1 us after the floor", START + floor + 1, floor, idle, false, GOV_REASON_RETIRED, START + floor + 1},
+		{"retired with the idle timeout", START + idle, floor, idle, false, GOV_REASON_RETIRED, START + idle},
+		{"retired after the idle timeout", START + idle + 1, floor, idle, false, GOV_REASON_IDLE, START + idle},
+		{"under full pressure", START, floor, floor, false, GOV_REASON_RETIRED, START + floor},
+		{"a floor above the idle timeout", START, idle + 1, idle, false, GOV_REASON_IDLE, START + idle},
+		{"no floor", START - 1, never, idle, false, GOV_REASON_IDLE, START + idle},
+		{"no floor, and warm", START - 1, never, idle, true, GOV_REASON_NONE, never},
+		{"warm", START - 1, floor, idle, true, GOV_REASON_RETIRED, START + floor},
+	};
+
+	for (size_t i = 0; i < lengthof(rows); i++)
+	{
+		GovActivity activity = at_rest();
+		GovClass	limits = with_floor(rows[i].floor);
+		GovVerdict	verdict;
+
+		unit_row("%s", rows[i].what);
+		activity.retired_at = rows[i].retired_at;
+		verdict = judge(&activity, &limits, rows[i].idle_timeout, rows[i].warm);
+		CHECK_INT(verdict.reason, rows[i].reason);
+		CHECK_INT(verdict.stale_at, rows[i].stale_at);
+
+		activity.keep = GOV_KEEP_ADVISORY_LOCK;
+		CHECK_INT(judge(&activity, &limits, rows[i].idle_timeout, rows[i].warm).reason, GOV_REASON_NONE);
+	}
+
+	for (int state = 0; state < ALL_STATES; state++)
+	{
+		GovActivity activity = activity_of((GovActivityState) state, START, START);
+		GovClass	limits = with_floor(0);
+
+		unit_row("state %d", state);
+		activity.retired_at = START;
+		CHECK_INT(judge(&activity, &limits, GOV_NEVER, true).reason,
+				  state == GOV_ACTIVITY_IDLE ? GOV_REASON_RETIRED : GOV_REASON_NONE);
+	}
+}
+
 const UnitTest staleness_tests[] = {
 	{"core: a point in time after another", time_after},
 	{"core: units of time", units_of_time},
@@ -578,5 +784,10 @@ const UnitTest staleness_tests[] = {
 	{"staleness: a block that failed by transaction_timeout", failed_block},
 	{"staleness: sessions that idle rules keep", kept_by_idle_rules},
 	{"staleness: surplus, and a class that is paused", surplus_and_paused},
+	{"staleness: more sessions of an instance than it may have", superseded},
+	{"staleness: leases", leases},
+	{"staleness: leases and timeouts", lease_and_timeouts},
+	{"staleness: a lease that was renewed", lease_still_over},
+	{"staleness: retired versions", retired},
 	UNIT_END
 };

@@ -1,0 +1,28 @@
+/*-------------------------------------------------------------------------
+ *
+ * versions.h
+ *		Which versions of functions have logged in, and when.
+ *
+ * IDENTIFICATION
+ *	  src/state/versions.h
+ *-------------------------------------------------------------------------
+ */
+#ifndef GOV_VERSIONS_H
+#define GOV_VERSIONS_H
+
+#include "core/evidence.h"
+
+extern Size gov_versions_shmem_size(void);
+extern void gov_versions_shmem_attach(void *memory, bool is_new);
+
+/*
+ * Notes that somebody has logged in with a version, by its key
+ * (GovSessionKeys); 0 is none.  Called by the session itself, and by the
+ * governor for a name that came later.  Never errors.
+ */
+extern void gov_versions_note_login(uint64 version);
+
+/* What is known of a version; all zero if that is nothing. */
+extern GovVersionSeen gov_versions_find(uint64 version);
+
+#endif							/* GOV_VERSIONS_H */
