@@ -45,6 +45,8 @@ gov_census_create(void)
 	census->some = palloc(gov_registry_slots() * sizeof(GovCensusRow *));
 	census->slots = palloc(gov_registry_slots() * sizeof(int));
 	census->holds = palloc(gov_registry_slots() * sizeof(bool));
+	census->blocks = palloc(gov_registry_slots() * sizeof(int));
+	census->waits = gov_locks_create_waits();
 	gov_policy_make_empty(census->policy);
 	return census;
 }
@@ -383,6 +385,47 @@ find_advisory_locks(GovCensus *census, bool whole)
 	}
 }
 
+/*
+ * Looks up how many wait on a session, where it matters.  Comes before the
+ * verdicts.
+ */
+static void
+count_waiters(GovCensus *census, bool whole)
+{
+	int			n = 0;
+
+	census->look_again_at = GOV_NEVER;
+	for (int i = 0; i < census->nrows; i++)
+	{
+		GovCensusRow *row = &census->rows[i];
+		const GovClass *class = class_of(census, row);
+		bool		matters = whole;
+
+		if (class != NULL && gov_policy_class_is_governed(class))
+		{
+			matters = matters || gov_staleness_waiters_matter(&row->activity, class, census->taken_at);
+			census->look_again_at = Min(census->look_again_at,
+										gov_staleness_next_look(&row->activity, class, census->taken_at));
+		}
+		if (!matters)
+			continue;
+		census->some[n] = row;
+		census->slots[n++] = row->slot;
+	}
+	gov_locks_count_waiters(census->waits, census->slots, n, census->blocks);
+	for (int i = 0; i < n; i++)
+		census->some[i]->activity.blocks = census->blocks[i];
+}
+
+int
+gov_census_snapshot_age(const GovCensusRow *row, TransactionId next)
+{
+	TransactionId oldest = gov_proc_oldest_transaction(row->slot);
+
+	/* it may have begun after the caller asked */
+	return TransactionIdIsNormal(oldest) ? Max((int) (next - oldest), 0) : -1;
+}
+
 int
 gov_census_victims(GovCensus *census, int class_id, GovVictim *victims, int limit)
 {
@@ -464,6 +507,7 @@ gov_census_take(GovCensus *census, bool whole)
 
 	mark_kept_warm(census);
 	mark_surplus(census);
+	count_waiters(census, whole);
 
 	census->governed = 0;
 	for (int i = 0; i < census->nrows; i++)

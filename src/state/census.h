@@ -52,6 +52,7 @@ typedef struct GovClassCensus
 typedef struct GovCensus
 {
 	GovTime		taken_at;
+	GovTime		look_again_at;	/* whether somebody waits on a session; no verdict tells */
 	int			governed;		/* sessions that some threshold in force could end */
 	bool		counters_wrong; /* the registry's counters did not match its slots */
 	int			clients;		/* sessions of the server, those that are exempt too */
@@ -62,6 +63,8 @@ typedef struct GovCensus
 	GovCensusRow **some;
 	int		   *slots;
 	bool	   *holds;
+	int		   *blocks;
+	struct GovLockWaits *waits;
 
 	int			nrows;
 	GovCensusRow rows[FLEXIBLE_ARRAY_MEMBER];
@@ -73,8 +76,9 @@ extern GovCensus *gov_census_create(void);
 /*
  * Takes a census.  Takes the policy lock shared if there is a new policy, and
  * then the sessions lock shared for as long as it takes to read all slots.
- * Advisory locks are looked up only for sessions that should end, or, with
- * `whole`, for all.
+ * Advisory locks are looked up only for sessions that should end, and who
+ * waits on a session only if it has been idle in transaction for
+ * idle_blocker_timeout; or, with `whole`, both for all.
  */
 extern void gov_census_take(GovCensus *census, bool whole);
 
@@ -99,5 +103,12 @@ extern bool gov_census_read_session(const GovSession *session, GovActivity *acti
  * in with; GOV_NAME_SIZE bytes.  The latter if the session is gone.
  */
 extern void gov_census_read_application_name(const GovSession *session, char *name);
+
+/*
+ * How many transactions have begun since the oldest that the session in a slot
+ * holds on to, by its snapshot or its own; -1: none.  `next` is the one that
+ * comes next.
+ */
+extern int	gov_census_snapshot_age(const GovCensusRow *row, TransactionId next);
 
 #endif							/* GOV_CENSUS_H */
