@@ -66,7 +66,7 @@ gov_staleness_next_look(const GovActivity *activity, const GovClass *limits, Gov
 	if (timeout == GOV_NEVER)
 		return GOV_NEVER;
 	if (gov_staleness_waiters_matter(activity, limits, now))
-		pause = timeout / 2;
+		pause = timeout / 4;
 	else if (activity->state == GOV_ACTIVITY_IDLE_IN_TRANSACTION && activity->keep == GOV_KEEP_NOT)
 		return gov_time_after(activity->state_since, timeout);
 	return gov_time_after(now, pause > GOV_WAITERS_PAUSE ? pause : GOV_WAITERS_PAUSE);
