@@ -26,6 +26,7 @@
 #include "state/locks.h"
 #include "state/policy.h"
 #include "state/shmem.h"
+#include "state/waits.h"
 
 /*
  * How often to read an entry again that changes while it is read.  A backend
@@ -46,7 +47,7 @@ gov_census_create(void)
 	census->slots = palloc(gov_registry_slots() * sizeof(int));
 	census->holds = palloc(gov_registry_slots() * sizeof(bool));
 	census->blocks = palloc(gov_registry_slots() * sizeof(int));
-	census->waits = gov_locks_create_waits();
+	census->waits = gov_waits_create();
 	gov_policy_make_empty(census->policy);
 	return census;
 }
@@ -412,7 +413,7 @@ count_waiters(GovCensus *census, bool whole)
 		census->some[n] = row;
 		census->slots[n++] = row->slot;
 	}
-	gov_locks_count_waiters(census->waits, census->slots, n, census->blocks);
+	gov_waits_count(census->waits, census->slots, n, census->blocks);
 	for (int i = 0; i < n; i++)
 		census->some[i]->activity.blocks = census->blocks[i];
 }

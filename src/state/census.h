@@ -17,6 +17,7 @@
 #include "core/staleness.h"
 #include "state/queue.h"
 #include "state/registry.h"
+#include "state/waits.h"
 
 typedef struct GovCensusRow
 {
@@ -64,7 +65,7 @@ typedef struct GovCensus
 	int		   *slots;
 	bool	   *holds;
 	int		   *blocks;
-	struct GovLockWaits *waits;
+	GovWaits   *waits;
 
 	int			nrows;
 	GovCensusRow rows[FLEXIBLE_ARRAY_MEMBER];

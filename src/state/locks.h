@@ -31,21 +31,4 @@ extern void gov_locks_find_advisory(const int *slots, int nslots, bool *holds);
  */
 extern bool gov_locks_keep_waiting(bool (*matters) (int slot));
 
-/*
- * Says of each of these slots how many wait for its process: for a lock that
- * it holds, behind it in the queue for one, or for somebody who does, and so
- * on.  All that wait count, sessions or not; a parallel query is one.  Takes
- * no lock if nobody in the server waits for one, else each partition of the
- * server's lock table once in shared mode, one after the other; none of our
- * locks may be held.  So whoever waits directly did so at the moment of the
- * look; of chains across several locks the steps are of moments that differ a
- * little.  The number may be too small where very many hold a lock that others
- * wait for, or a chain is very long.  The room for one look is allocated once,
- * in the current memory context.
- */
-typedef struct GovLockWaits GovLockWaits;
-
-extern GovLockWaits *gov_locks_create_waits(void);
-extern void gov_locks_count_waiters(GovLockWaits *room, const int *slots, int nslots, int *blocks);
-
 #endif							/* GOV_LOCKS_H */
