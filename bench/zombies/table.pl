@@ -79,7 +79,7 @@ elsif (@what)
 }
 else
 {
-	my $format = "%-42s  %-18s  %-18s  %-18s  %-20s  %-20s  %-16s\n";
+	my $format = "%-42s  %-18s  %-18s  %-18s  %-20s  %-20s  %s\n";
 
 	printf $format, 'medians (extremes)', 'app/s before', 'in the first 2 s', 'worst second', 'from freeze / before', 'whole run / before', 'back after s';
 	foreach my $peer (grep { $runs{$_} } @ORDER)
