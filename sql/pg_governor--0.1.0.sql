@@ -545,8 +545,8 @@ COMMENT ON COLUMN governor.sessions.peer IS 'local (a unix socket) or unknown';
 COMMENT ON COLUMN governor.sessions.verdict IS 'keep, exempt, listening, advisory_lock, or the reason for which the session should end now';
 COMMENT ON COLUMN governor.sessions.stale_at IS 'When the session should end if it stays as it is; NULL: never';
 COMMENT ON COLUMN governor.sessions.lease_until IS 'Until when the session will be of use, by its own word (governor.lease()); NULL: it has given none';
-COMMENT ON COLUMN governor.sessions.blocks IS 'NULL in this version';
-COMMENT ON COLUMN governor.sessions.snapshot_age IS 'NULL in this version';
+COMMENT ON COLUMN governor.sessions.blocks IS 'How many processes wait for its locks, or for somebody who does, and so on';
+COMMENT ON COLUMN governor.sessions.snapshot_age IS 'Transactions begun since the oldest that its snapshot or its own transaction holds on to; NULL: none';
 COMMENT ON COLUMN governor.sessions.verdict_detail IS 'Why the session is exempt or kept; NULL: it has not reached a threshold';
 
 CREATE VIEW governor.admission AS

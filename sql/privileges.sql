@@ -63,7 +63,7 @@ REVOKE EXECUTE ON FUNCTION governor.reload(), governor.reset_stats() FROM regres
 
 -- What a role sees of a session: its own whole, of another's these columns only.
 \set session 'SELECT pid = pg_backend_pid() AS pid, datname = current_database() AS datname, usename, application_name, client_addr, client_port, class, rule, platform, function, version, instance FROM governor.sessions WHERE pid = pg_backend_pid();'
-\set session_2 'SELECT backend_start IS NOT NULL AS backend_start, state, state_since IS NOT NULL AS state_since, idle_for, transaction_for IS NOT NULL AS transaction_for, waiting, peer, verdict, stale_at, lease_until, blocks, snapshot_age FROM governor.sessions WHERE pid = pg_backend_pid();'
+\set session_2 'SELECT backend_start IS NOT NULL AS backend_start, state, state_since IS NOT NULL AS state_since, idle_for, transaction_for IS NOT NULL AS transaction_for, waiting, peer, verdict, stale_at, lease_until, blocks, snapshot_age >= 0 AS snapshot_age FROM governor.sessions WHERE pid = pg_backend_pid();'
 \c -reuse-previous=on "user=regress_gov_app application_name='faas:lambda:checkout:v7:i-1'"
 :session
 :session_2

@@ -22,7 +22,7 @@ SELECT pid = pg_backend_pid() AS me, datname = current_database() AS here, usena
 	   platform, function, version, instance
 FROM governor.sessions;
 SELECT s.backend_start = a.backend_start AS backend_start, s.state, s.state_since = a.state_change AS state_since, s.idle_for,
-	   s.transaction_for < '1 min' AS transaction_for, s.waiting, s.peer, s.verdict, s.stale_at, s.lease_until, s.blocks, s.snapshot_age
+	   s.transaction_for < '1 min' AS transaction_for, s.waiting, s.peer, s.verdict, s.stale_at, s.lease_until, s.blocks, s.snapshot_age >= 0 AS snapshot_age
 FROM governor.sessions s JOIN pg_stat_activity a USING (pid);
 
 -- Classes that show what counts: caps, modes, and what pressure does to an idle timeout.

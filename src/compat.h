@@ -38,6 +38,7 @@
 #include "varatt.h"				/* part of postgres.h before, and needed by utils/inet.h */
 #endif
 
+#include "access/transam.h"
 #include "common/string.h"
 #include "libpq/libpq.h"
 #include "libpq/libpq-be.h"
@@ -223,6 +224,75 @@ gov_proc_next_lock(int proc_number, int partition, const PROCLOCK *lock)
 
 	return (const PROCLOCK *) SHMQueueNext(locks, &lock->procLink, offsetof(PROCLOCK, procLink));
 #endif
+}
+
+/*
+ * Who holds a lock, or wants it, and the one behind; NULL: the first, and there
+ * is none.  Caller holds the lock of its partition.
+ */
+static inline const PROCLOCK *
+gov_lock_next_share(const LOCK *lock, const PROCLOCK *share)
+{
+#if PG_VERSION_NUM >= 160000
+	dlist_head *shares = unconstify(dlist_head *, &lock->procLocks);
+	dlist_node *node;
+
+	if (share == NULL)
+		return dlist_is_empty(shares) ? NULL : dlist_container(PROCLOCK, lockLink, dlist_head_node(shares));
+	node = unconstify(dlist_node *, &share->lockLink);
+	return dlist_has_next(shares, node) ? dlist_container(PROCLOCK, lockLink, dlist_next_node(shares, node)) : NULL;
+#else
+	const SHM_QUEUE *shares = &lock->procLocks;
+
+	return (const PROCLOCK *) SHMQueueNext(shares, share != NULL ? &share->lockLink : shares,
+										   offsetof(PROCLOCK, lockLink));
+#endif
+}
+
+/*
+ * Who waits for a lock, in the order of its queue; the same.  16 replaced
+ * PROC_QUEUE by dclist, 19 gave this queue a link of its own.
+ */
+#if PG_VERSION_NUM >= 190000
+#define GOV_WAIT_LINK	waitLink
+#else
+#define GOV_WAIT_LINK	links
+#endif
+
+static inline const PGPROC *
+gov_lock_next_waiter(const LOCK *lock, const PGPROC *waiter)
+{
+#if PG_VERSION_NUM >= 160000
+	dlist_head *queue = unconstify(dlist_head *, &lock->waitProcs.dlist);
+	dlist_node *node;
+
+	if (waiter == NULL)
+		return dlist_is_empty(queue) ? NULL : dlist_container(PGPROC, GOV_WAIT_LINK, dlist_head_node(queue));
+	node = unconstify(dlist_node *, &waiter->GOV_WAIT_LINK);
+	return dlist_has_next(queue, node) ? dlist_container(PGPROC, GOV_WAIT_LINK, dlist_next_node(queue, node)) : NULL;
+#else
+	const SHM_QUEUE *queue = &lock->waitProcs.links;
+
+	return (const PGPROC *) SHMQueueNext(queue, waiter != NULL ? &waiter->GOV_WAIT_LINK : queue,
+										 offsetof(PGPROC, GOV_WAIT_LINK));
+#endif
+}
+
+/*
+ * The oldest transaction that a process holds on to: that of its snapshot or
+ * its own; InvalidTransactionId: none.
+ */
+static inline TransactionId
+gov_proc_oldest_transaction(int proc_number)
+{
+	const volatile PGPROC *proc = &ProcGlobal->allProcs[proc_number];
+	TransactionId own = proc->xid;
+	TransactionId oldest = proc->xmin;
+
+	if (!TransactionIdIsValid(oldest) ||
+		(TransactionIdIsValid(own) && TransactionIdPrecedes(own, oldest)))
+		oldest = own;
+	return oldest;
 }
 
 /*

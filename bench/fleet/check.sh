@@ -180,7 +180,7 @@ is "COPY is bad usage" $status 2
 
 for protocol in simple extended prepared; do
 	run --environments=40 --invocations=3 --think=50 --protocol=$protocol \
-		--statement='SELECT {1..5}' --transaction --series="$work/csv" \
+		--statement='SELECT {1..5}' --transaction --series="$work/csv" --series-every=500ms \
 		--ending=idle=40,transaction=20,die=20,quit=10,live=10
 	is "$protocol: completes" $status 0
 	is "$protocol: all are served" "$(json '{waves,0,served}')" 40

@@ -94,6 +94,7 @@ help_print(void)
 		  "\n"
 		  "Output:\n"
 		  "  --series=FILE           a CSV line for every second\n"
+		  "  --series-every=MS       or for every MS (default 1000); --progress too\n"
 		  "  --json=FILE             the whole summary as JSON\n"
 		  "  --progress              a line for every second on stderr\n"
 		  "  --quiet                 no summary on stdout\n"

@@ -66,6 +66,7 @@ enum
 	OPT_READY_FILE,
 	OPT_SEED,
 	OPT_SERIES,
+	OPT_SERIES_EVERY,
 	OPT_JSON,
 	OPT_PROGRESS,
 	OPT_QUIET,
@@ -109,6 +110,7 @@ static const struct option long_options[] = {
 	{"ready-file", required_argument, NULL, OPT_READY_FILE},
 	{"seed", required_argument, NULL, OPT_SEED},
 	{"series", required_argument, NULL, OPT_SERIES},
+	{"series-every", required_argument, NULL, OPT_SERIES_EVERY},
 	{"json", required_argument, NULL, OPT_JSON},
 	{"progress", no_argument, NULL, OPT_PROGRESS},
 	{"quiet", no_argument, NULL, OPT_QUIET},
@@ -389,6 +391,7 @@ set_defaults(Options *options)
 	options->backoff_max = 5 * USEC_PER_S;
 	options->app_name = "app";
 	options->human_name = "human";
+	options->series_every = USEC_PER_S;
 	options->seed = 1;
 }
 
@@ -516,6 +519,9 @@ options_parse(Options *options, int argc, char **argv)
 			case OPT_READY_FILE: options->ready_file = optarg; break;
 			case OPT_SEED: options->seed = parse_seed(name, optarg); break;
 			case OPT_SERIES: options->series_file = optarg; break;
+			case OPT_SERIES_EVERY:
+				options->series_every = parse_duration(name, optarg, USEC_PER_MS, 10 * USEC_PER_MS);
+				break;
 			case OPT_JSON: options->json_file = optarg; break;
 			case OPT_PROGRESS: options->progress = true; break;
 			case OPT_QUIET: options->quiet = true; break;

@@ -67,6 +67,7 @@ typedef struct Options
 	Usec		hold_for;		/* 0 = until a signal */
 	uint64_t	seed;
 	const char *series_file;
+	Usec		series_every;
 	const char *json_file;
 	const char *ready_file;
 	bool		quiet;

@@ -1,9 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * series.c
- *		A line for every second: CSV into a file, progress on stderr.
+ *		A line for every second, or what --series-every says: CSV into a file,
+ *		progress on stderr.
  *
- * Owns: the CSV file, and the tally's counters of the current second.
+ * Owns: the CSV file, and the tally's counters since the last line.
  *
  * IDENTIFICATION
  *	  bench/fleet/series.c
@@ -25,6 +26,7 @@ static struct
 	FILE	   *file;
 	bool		progress;
 	Usec		run_begun;
+	Usec		every;
 	Timer		timer;
 }			series;
 
@@ -79,15 +81,15 @@ write_line(Usec now)
 }
 
 static void
-on_second(void *owner)
+on_time(void *owner)
 {
 	Usec		now = clock_now();
-	Usec		due = series.timer.due + USEC_PER_S;
+	Usec		due = series.timer.due + series.every;
 
 	(void) owner;
 	write_line(now);
 	while (due <= now)			/* the machine was too busy for a line */
-		due += USEC_PER_S;
+		due += series.every;
 	timer_set(&series.timer, due);
 }
 
@@ -109,8 +111,9 @@ series_open(const Options *options, Usec run_begun)
 	}
 	series.progress = options->progress;
 	series.run_begun = run_begun;
-	timer_init(&series.timer, on_second, NULL);
-	timer_set(&series.timer, run_begun + USEC_PER_S);
+	series.every = options->series_every;
+	timer_init(&series.timer, on_time, NULL);
+	timer_set(&series.timer, run_begun + series.every);
 }
 
 void
@@ -119,7 +122,7 @@ series_close(void)
 	if (series.file == NULL && !series.progress)
 		return;
 	timer_cancel(&series.timer);
-	write_line(clock_now());	/* the last, shorter second */
+	write_line(clock_now());	/* the last, shorter one */
 	if (series.file != NULL)
 		fclose(series.file);
 	memset(&series, 0, sizeof(series));

@@ -192,10 +192,20 @@ is_pressed(const GovSweep *sweep, const GovCensusRow *row)
 	return census->taken_at >= gov_time_after(row->activity.state_since, timeout);
 }
 
+/* What is to be said of it beside how long it rested: GOV_DETAIL_SIZE bytes, '' if nothing. */
+static void
+describe_harm(const GovCensusRow *row, char *words)
+{
+	words[0] = '\0';
+	if (row->verdict.reason == GOV_REASON_IDLE_BLOCKER)
+		snprintf(words, GOV_DETAIL_SIZE, "%d waited for it", row->activity.blocks);
+}
+
 /* Asks it to end; returns when to look at it again. */
 static GovTime
 enforce(GovSweep *sweep, const GovCensusRow *row)
 {
+	char		words[GOV_DETAIL_SIZE];
 	GovTime		now = sweep->census->taken_at;
 	SlotNote   *note = &sweep->notes[row->slot];
 	GovPace    *pace = &sweep->pace[row->class_id];
@@ -211,7 +221,8 @@ enforce(GovSweep *sweep, const GovCensusRow *row)
 
 	count_leaving(sweep, row);
 	write_note(note, row, now);
-	gov_reclaim_ask(row->slot, row->generation, row->verdict.reason, subject_of(row), NULL, NULL);
+	describe_harm(row, words);
+	gov_reclaim_ask(row->slot, row->generation, row->verdict.reason, subject_of(row), words, NULL);
 	return now + patience();
 }
 
@@ -236,6 +247,7 @@ observe(GovSweep *sweep, const GovCensusRow *row)
 	SlotNote   *note = &sweep->notes[row->slot];
 	GovTime		now = sweep->census->taken_at;
 	GovSession	session;
+	char		words[GOV_DETAIL_SIZE];
 	char		detail[GOV_EVENT_DETAIL_SIZE];
 
 	if (is_old_news(note, row))
@@ -244,18 +256,19 @@ observe(GovSweep *sweep, const GovCensusRow *row)
 
 	if (!gov_registry_read(row->slot, &session) || session.generation != row->generation)
 		return;
+	describe_harm(row, words);
 	gov_reclaim_describe(row->verdict.reason, row->activity.state,
 						 gov_staleness_lasted(&row->activity, row->verdict.reason, now),
-						 "", detail, sizeof(detail));
+						 words, detail, sizeof(detail));
 	gov_ledger_count_would_reclaim(row->class_id);
 	gov_ledger_note(GOV_EVENT_WOULD_RECLAIM, &session, row->verdict.reason, detail);
 }
 
-/* When the first of those that are not stale yet becomes so. */
+/* When the first of those that are not stale yet becomes so, or may be found so. */
 static GovTime
 next_deadline(const GovCensus *census)
 {
-	GovTime		next = GOV_NEVER;
+	GovTime		next = census->look_again_at;
 
 	for (int i = 0; i < census->nrows; i++)
 	{

@@ -75,6 +75,29 @@ judge_version(GovVerdict *verdict, const GovActivity *activity, const GovClass *
 				 rested > activity->retired_at ? rested : activity->retired_at);
 }
 
+bool
+gov_staleness_waiters_matter(const GovActivity *activity, const GovClass *limits, GovTime now)
+{
+	return limits->idle_blocker_timeout != GOV_NEVER &&
+		activity->state == GOV_ACTIVITY_IDLE_IN_TRANSACTION && activity->keep == GOV_KEEP_NOT &&
+		gov_time_after(activity->state_since, limits->idle_blocker_timeout) <= now;
+}
+
+GovTime
+gov_staleness_next_look(const GovActivity *activity, const GovClass *limits, GovTime now)
+{
+	GovTime		timeout = limits->idle_blocker_timeout;
+	GovTime		pause = timeout;
+
+	if (timeout == GOV_NEVER)
+		return GOV_NEVER;
+	if (gov_staleness_waiters_matter(activity, limits, now))
+		pause = timeout / 4;
+	else if (activity->state == GOV_ACTIVITY_IDLE_IN_TRANSACTION && activity->keep == GOV_KEEP_NOT)
+		return gov_time_after(activity->state_since, timeout);
+	return gov_time_after(now, pause > GOV_WAITERS_PAUSE ? pause : GOV_WAITERS_PAUSE);
+}
+
 GovVerdict
 gov_staleness_judge(const GovActivity *activity, const GovClass *limits,
 					GovTime idle_timeout, bool kept_warm, bool surplus)
@@ -106,8 +129,13 @@ gov_staleness_judge(const GovActivity *activity, const GovClass *limits,
 		case GOV_ACTIVITY_IDLE_IN_TRANSACTION:
 			judge_lease(&verdict, activity);
 			if (activity->keep == GOV_KEEP_NOT)
+			{
+				if (activity->blocks > 0)
+					consider(&verdict, GOV_REASON_IDLE_BLOCKER,
+							 gov_time_after(activity->state_since, limits->idle_blocker_timeout));
 				consider(&verdict, GOV_REASON_IDLE_IN_TRANSACTION,
 						 gov_time_after(activity->state_since, limits->idle_in_transaction_timeout));
+			}
 			judge_transaction(&verdict, activity, limits);
 			break;
 

@@ -26,6 +26,7 @@ typedef struct GovActivity
 	GovTime		lease_until;	/* the session's own word; 0: it has given none */
 	bool		superseded;		/* its instance has newer sessions, and more than it may */
 	GovTime		retired_at;		/* since when its version is, or will be; 0: never */
+	int			blocks;			/* how many wait on it; 0 also where nobody has looked */
 } GovActivity;
 
 /*
@@ -38,6 +39,9 @@ typedef struct GovVerdict
 	GovReason	reason;
 	GovTime		stale_at;
 } GovVerdict;
+
+/* The least time between two looks at who waits on a session. */
+#define GOV_WAITERS_PAUSE	(100 * GOV_MSEC)
 
 /* So long a client has to end a transaction block that transaction_timeout has made fail. */
 #define GOV_ROLLBACK_GRACE	GOV_SECOND
@@ -78,12 +82,27 @@ extern GovTime gov_staleness_lasted(const GovActivity *activity, GovReason reaso
  * once its full length has passed: at exactly state_since + timeout the
  * session is stale.  Of two reasons the one that comes true first wins; if at
  * the same instant, the one of which more is known: superseded, lease, then the
- * others at rest, and whatever is about a rest before transaction_timeout.
+ * others at rest, idle_blocker before idle_in_transaction, and whatever is
+ * about a rest before transaction_timeout.  idle_blocker_timeout counts from
+ * the beginning of the rest too, and not from when somebody began to wait.
  * activity->keep stops all reasons but the last and the lease, which is the
  * session's own word.
  */
 extern GovVerdict gov_staleness_judge(const GovActivity *activity, const GovClass *limits,
 									  GovTime idle_timeout, bool kept_warm, bool surplus);
+
+/*
+ * Whether it matters who waits on a session: it has been idle in transaction
+ * for idle_blocker_timeout, and no more is needed to make it stale.
+ */
+extern bool gov_staleness_waiters_matter(const GovActivity *activity, const GovClass *limits, GovTime now);
+
+/*
+ * When to look again at a session of a class with idle_blocker_timeout, as no
+ * verdict says when somebody will begin to wait on it: once it may have been
+ * idle in transaction for so long, and then again and again.
+ */
+extern GovTime gov_staleness_next_look(const GovActivity *activity, const GovClass *limits, GovTime now);
 
 static inline bool
 gov_verdict_is_stale(GovVerdict verdict, GovTime now)

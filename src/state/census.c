@@ -27,6 +27,7 @@
 #include "state/locks.h"
 #include "state/policy.h"
 #include "state/shmem.h"
+#include "state/waits.h"
 
 /*
  * How often to read an entry again that changes while it is read.  A backend
@@ -47,6 +48,8 @@ gov_census_create(void)
 	census->slots = palloc(gov_registry_slots() * sizeof(int));
 	census->holds = palloc(gov_registry_slots() * sizeof(bool));
 	census->kin = gov_kinship_create();
+	census->blocks = palloc(gov_registry_slots() * sizeof(int));
+	census->waits = gov_waits_create();
 	gov_policy_make_empty(census->policy);
 	return census;
 }
@@ -420,6 +423,7 @@ gov_census_evidence(const GovCensusRow *row, GovTime now)
 		.superseded = activity->superseded,
 		.lease_is_over = activity->lease_until != 0 && activity->lease_until <= now,
 		.retired = activity->retired_at != 0 && activity->retired_at <= now,
+		.blocks = activity->blocks > 0,
 	};
 
 	return evidence;
@@ -437,6 +441,47 @@ rank_to_evict(GovCensus *census, int idle, GovTime evict_after)
 		row->rank = gov_evidence_rank_to_evict(&evidence, row->activity.state_since, evict_after,
 											   census->taken_at);
 	}
+}
+
+/*
+ * Looks up how many wait on a session, where it matters.  Comes before the
+ * verdicts.
+ */
+static void
+count_waiters(GovCensus *census, bool whole)
+{
+	int			n = 0;
+
+	census->look_again_at = GOV_NEVER;
+	for (int i = 0; i < census->nrows; i++)
+	{
+		GovCensusRow *row = &census->rows[i];
+		const GovClass *class = class_of(census, row);
+		bool		matters = whole;
+
+		if (class != NULL && gov_policy_class_is_governed(class))
+		{
+			matters = matters || gov_staleness_waiters_matter(&row->activity, class, census->taken_at);
+			census->look_again_at = Min(census->look_again_at,
+										gov_staleness_next_look(&row->activity, class, census->taken_at));
+		}
+		if (!matters)
+			continue;
+		census->some[n] = row;
+		census->slots[n++] = row->slot;
+	}
+	gov_waits_count(census->waits, census->slots, n, census->blocks);
+	for (int i = 0; i < n; i++)
+		census->some[i]->activity.blocks = census->blocks[i];
+}
+
+int
+gov_census_snapshot_age(const GovCensusRow *row, TransactionId next)
+{
+	TransactionId oldest = gov_proc_oldest_transaction(row->slot);
+
+	/* it may have begun after the caller asked */
+	return TransactionIdIsNormal(oldest) ? Max((int) (next - oldest), 0) : -1;
 }
 
 int
@@ -523,6 +568,7 @@ gov_census_take(GovCensus *census, bool whole)
 	mark_surplus(census);
 	gov_kinship_mark_superseded(census);
 	gov_kinship_mark_retired(census);
+	count_waiters(census, whole);
 
 	census->governed = 0;
 	for (int i = 0; i < census->nrows; i++)

@@ -18,6 +18,7 @@
 #include "core/staleness.h"
 #include "state/queue.h"
 #include "state/registry.h"
+#include "state/waits.h"
 
 typedef struct GovCensusRow
 {
@@ -55,6 +56,7 @@ typedef struct GovClassCensus
 typedef struct GovCensus
 {
 	GovTime		taken_at;
+	GovTime		look_again_at;	/* whether somebody waits on a session; no verdict tells */
 	int			governed;		/* sessions that some threshold in force could end */
 	bool		counters_wrong; /* the registry's counters did not match its slots */
 	int			clients;		/* sessions of the server, those that are exempt too */
@@ -66,6 +68,8 @@ typedef struct GovCensus
 	int		   *slots;
 	bool	   *holds;
 	struct GovKin *kin;
+	int		   *blocks;
+	GovWaits   *waits;
 
 	int			nrows;
 	GovCensusRow rows[FLEXIBLE_ARRAY_MEMBER];
@@ -77,8 +81,9 @@ extern GovCensus *gov_census_create(void);
 /*
  * Takes a census.  Takes the policy lock shared if there is a new policy, and
  * then the sessions lock shared for as long as it takes to read all slots.
- * Advisory locks are looked up only for sessions that should end, or, with
- * `whole`, for all.
+ * Advisory locks are looked up only for sessions that should end, and who
+ * waits on a session only if it has been idle in transaction for
+ * idle_blocker_timeout; or, with `whole`, both for all.
  */
 extern void gov_census_take(GovCensus *census, bool whole);
 
@@ -110,5 +115,11 @@ extern void gov_census_read_application_name(const GovSession *session, char *na
 
 /* Whether the process in a slot waits for its client just now, to read or to write: also in the middle of its work. */
 extern bool gov_census_waits_for_client(int slot);
+/*
+ * How many transactions have begun since the oldest that the session in a slot
+ * holds on to, by its snapshot or its own; -1: none.  `next` is the one that
+ * comes next.
+ */
+extern int	gov_census_snapshot_age(const GovCensusRow *row, TransactionId next);
 
 #endif							/* GOV_CENSUS_H */

@@ -245,6 +245,7 @@ can_make_stale(const GovClass *class)
 	return class->used && class->mode != GOV_MODE_OFF &&
 		(class->idle_timeout != GOV_NEVER ||
 		 class->idle_in_transaction_timeout != GOV_NEVER ||
+		 class->idle_blocker_timeout != GOV_NEVER ||
 		 class->transaction_timeout != GOV_NEVER ||
 		 class->max_sessions > 0 || class->paused ||
 		 class->sessions_per_instance > 0 ||

@@ -249,7 +249,19 @@ verdict_detail(const GovCensus *census, const GovCensusRow *row)
 #define SESSIONS_SHOWN	((1 << 0) | (1 << 1) | (1 << 2) | (1 << 3) | (1 << 6))
 
 static void
-fill_session(Row *row, const GovCensus *census, const GovCensusRow *seen, const GovSession *session)
+put_snapshot_age(Row *row, const GovCensusRow *seen, TransactionId next)
+{
+	int			age = gov_census_snapshot_age(seen, next);
+
+	if (age < 0)
+		put_null(row);
+	else
+		put_int(row, age);
+}
+
+static void
+fill_session(Row *row, const GovCensus *census, const GovCensusRow *seen, const GovSession *session,
+			 TransactionId next)
 {
 	const GovSessionFacts *facts = &session->facts;
 	const GovActivity *activity = &seen->activity;
@@ -286,8 +298,8 @@ fill_session(Row *row, const GovCensus *census, const GovCensusRow *seen, const 
 	put_text(row, verdict_name(seen, now));
 	put_time(row, seen->verdict.stale_at);
 	put_time(row, activity->lease_until);
-	put_null(row);				/* blocks */
-	put_null(row);				/* snapshot_age */
+	put_int(row, activity->blocks);
+	put_snapshot_age(row, seen, next);
 	put_text(row, verdict_detail(census, seen));
 }
 
@@ -296,12 +308,14 @@ Datum
 gov_sessions_0_1(PG_FUNCTION_ARGS)
 {
 	bool		all = sees_all();
+	TransactionId next;
 	GovCensus  *census;
 
 	gov_shmem_require();
 	InitMaterializedSRF(fcinfo, 0);
 	census = gov_census_create();
 	gov_census_take(census, true);
+	next = ReadNextTransactionId();
 
 	for (int i = 0; i < census->nrows; i++)
 	{
@@ -314,7 +328,7 @@ gov_sessions_0_1(PG_FUNCTION_ARGS)
 			continue;
 
 		begin_row(&row);
-		fill_session(&row, census, seen, &session);
+		fill_session(&row, census, seen, &session, next);
 		if (!all && !is_own(session.facts.role_oid))
 			mask(&row, SESSIONS_SHOWN);
 		store(fcinfo, &row);

@@ -33,6 +33,7 @@ limits_of(GovTime idle_in_transaction_timeout, GovTime max_lifetime)
 		.idle_timeout = 0,
 		.idle_timeout_floor = 0,
 		.idle_in_transaction_timeout = idle_in_transaction_timeout,
+		.idle_blocker_timeout = GOV_NEVER,
 		.transaction_timeout = GOV_NEVER,
 		.max_lifetime = max_lifetime,
 	};
@@ -771,6 +772,112 @@ retired(void)
 	}
 }
 
+/* Idle in transaction while others wait on it. */
+static void
+idle_blocker(void)
+{
+	const GovTime limit = 500 * GOV_MSEC;
+	const struct
+	{
+		const char *what;
+		GovActivityState state;
+		int			blocks;
+		GovTime		idle_blocker_timeout,
+					idle_in_transaction_timeout;
+		GovKeep		keep;
+		GovReason	reason;
+		GovTime		stale_at;
+	}			rows[] =
+	{
+		{"one waits", GOV_ACTIVITY_IDLE_IN_TRANSACTION, 1, limit, GOV_NEVER, GOV_KEEP_NOT, GOV_REASON_IDLE_BLOCKER, START + limit},
+		{"many wait", GOV_ACTIVITY_IDLE_IN_TRANSACTION, 1000, limit, GOV_NEVER, GOV_KEEP_NOT, GOV_REASON_IDLE_BLOCKER, START + limit},
+		{"nobody waits", GOV_ACTIVITY_IDLE_IN_TRANSACTION, 0, limit, GOV_NEVER, GOV_KEEP_NOT, GOV_REASON_NONE, GOV_NEVER},
+		{"no threshold", GOV_ACTIVITY_IDLE_IN_TRANSACTION, 1, GOV_NEVER, GOV_NEVER, GOV_KEEP_NOT, GOV_REASON_NONE, GOV_NEVER},
+		{"beyond all time", GOV_ACTIVITY_IDLE_IN_TRANSACTION, 1, GOV_NEVER - 1, GOV_NEVER, GOV_KEEP_NOT, GOV_REASON_NONE, GOV_NEVER},
+
+		/* beside the timeout for everybody who is idle in transaction */
+		{"nobody waits, the other timeout", GOV_ACTIVITY_IDLE_IN_TRANSACTION, 0, limit, 2 * limit, GOV_KEEP_NOT, GOV_REASON_IDLE_IN_TRANSACTION, START + 2 * limit},
+		{"shorter", GOV_ACTIVITY_IDLE_IN_TRANSACTION, 1, limit, limit + 1, GOV_KEEP_NOT, GOV_REASON_IDLE_BLOCKER, START + limit},
+		{"longer", GOV_ACTIVITY_IDLE_IN_TRANSACTION, 1, limit, limit - 1, GOV_KEEP_NOT, GOV_REASON_IDLE_IN_TRANSACTION, START + limit - 1},
+		{"both at once", GOV_ACTIVITY_IDLE_IN_TRANSACTION, 1, limit, limit, GOV_KEEP_NOT, GOV_REASON_IDLE_BLOCKER, START + limit},
+
+		/* others may wait on sessions in other states, and on those that idle rules keep */
+		{"idle", GOV_ACTIVITY_IDLE, 1, limit, GOV_NEVER, GOV_KEEP_NOT, GOV_REASON_NONE, GOV_NEVER},
+		{"active", GOV_ACTIVITY_ACTIVE, 1, limit, GOV_NEVER, GOV_KEEP_NOT, GOV_REASON_NONE, GOV_NEVER},
+		{"starting", GOV_ACTIVITY_STARTING, 1, limit, GOV_NEVER, GOV_KEEP_NOT, GOV_REASON_NONE, GOV_NEVER},
+		{"unknown", GOV_ACTIVITY_UNKNOWN, 1, limit, GOV_NEVER, GOV_KEEP_NOT, GOV_REASON_NONE, GOV_NEVER},
+		{"listens", GOV_ACTIVITY_IDLE_IN_TRANSACTION, 1, limit, GOV_NEVER, GOV_KEEP_LISTENING, GOV_REASON_NONE, GOV_NEVER},
+		{"advisory lock", GOV_ACTIVITY_IDLE_IN_TRANSACTION, 1, limit, GOV_NEVER, GOV_KEEP_ADVISORY_LOCK, GOV_REASON_NONE, GOV_NEVER},
+	};
+
+	for (size_t i = 0; i < lengthof(rows); i++)
+	{
+		GovActivity activity = activity_of(rows[i].state, START, START);
+		GovClass	limits = limits_of(rows[i].idle_in_transaction_timeout, GOV_NEVER);
+		GovVerdict	verdict;
+
+		unit_row("%s", rows[i].what);
+		activity.blocks = rows[i].blocks;
+		activity.keep = rows[i].keep;
+		limits.idle_blocker_timeout = rows[i].idle_blocker_timeout;
+		verdict = judge(&activity, &limits, GOV_NEVER, false);
+		CHECK_STR(gov_reason_name(verdict.reason), gov_reason_name(rows[i].reason));
+		CHECK_INT(verdict.stale_at, rows[i].stale_at);
+		if (verdict.stale_at != GOV_NEVER)
+		{
+			CHECK_BOOL(gov_verdict_is_stale(verdict, rows[i].stale_at - 1), false);
+			CHECK_BOOL(gov_verdict_is_stale(verdict, rows[i].stale_at), true);
+		}
+	}
+}
+
+/* When who waits matters, and when to look again, since it may begin to matter at any moment. */
+static void
+looks_for_waiters(void)
+{
+	const GovTime pause = GOV_WAITERS_PAUSE;
+	const struct
+	{
+		const char *what;
+		GovActivityState state;
+		GovKeep		keep;
+		GovTime		timeout;
+		GovTime		now;
+		bool		matters;
+		GovTime		next_look;
+	}			rows[] =
+	{
+		{"no threshold", GOV_ACTIVITY_IDLE_IN_TRANSACTION, GOV_KEEP_NOT, GOV_NEVER, START + GOV_SECOND, false, GOV_NEVER},
+		{"just begun", GOV_ACTIVITY_IDLE_IN_TRANSACTION, GOV_KEEP_NOT, GOV_SECOND, START, false, START + GOV_SECOND},
+		{"1 us before", GOV_ACTIVITY_IDLE_IN_TRANSACTION, GOV_KEEP_NOT, GOV_SECOND, START + GOV_SECOND - 1, false, START + GOV_SECOND},
+		{"at it", GOV_ACTIVITY_IDLE_IN_TRANSACTION, GOV_KEEP_NOT, GOV_SECOND, START + GOV_SECOND, true, START + GOV_SECOND + GOV_SECOND / 4},
+		{"long after", GOV_ACTIVITY_IDLE_IN_TRANSACTION, GOV_KEEP_NOT, GOV_SECOND, START + 60 * GOV_SECOND, true, START + 60 * GOV_SECOND + GOV_SECOND / 4},
+		{"the pause is bounded", GOV_ACTIVITY_IDLE_IN_TRANSACTION, GOV_KEEP_NOT, GOV_MSEC, START + GOV_SECOND, true, START + GOV_SECOND + pause},
+		{"four times the least pause", GOV_ACTIVITY_IDLE_IN_TRANSACTION, GOV_KEEP_NOT, 4 * pause, START + GOV_SECOND, true, START + GOV_SECOND + pause},
+		{"the clock was set back", GOV_ACTIVITY_IDLE_IN_TRANSACTION, GOV_KEEP_NOT, GOV_SECOND, START - GOV_SECOND, false, START + GOV_SECOND},
+		{"beyond all time", GOV_ACTIVITY_IDLE_IN_TRANSACTION, GOV_KEEP_NOT, GOV_NEVER - 1, START, false, GOV_NEVER},
+
+		/* whoever is not idle in transaction may be a moment later */
+		{"active", GOV_ACTIVITY_ACTIVE, GOV_KEEP_NOT, GOV_SECOND, START, false, START + GOV_SECOND},
+		{"idle", GOV_ACTIVITY_IDLE, GOV_KEEP_NOT, GOV_SECOND, START, false, START + GOV_SECOND},
+		{"idle, bounded", GOV_ACTIVITY_IDLE, GOV_KEEP_NOT, GOV_MSEC, START, false, START + pause},
+		{"starting", GOV_ACTIVITY_STARTING, GOV_KEEP_NOT, GOV_SECOND, START, false, START + GOV_SECOND},
+		{"listens", GOV_ACTIVITY_IDLE_IN_TRANSACTION, GOV_KEEP_LISTENING, GOV_SECOND, START + 2 * GOV_SECOND, false, START + 3 * GOV_SECOND},
+	};
+
+	for (size_t i = 0; i < lengthof(rows); i++)
+	{
+		GovActivity activity = activity_of(rows[i].state, START, START);
+		GovClass	limits = limits_of(GOV_NEVER, GOV_NEVER);
+
+		unit_row("%s", rows[i].what);
+		activity.keep = rows[i].keep;
+		limits.idle_blocker_timeout = rows[i].timeout;
+		CHECK_BOOL(gov_staleness_waiters_matter(&activity, &limits, rows[i].now), rows[i].matters);
+		CHECK_INT(gov_staleness_next_look(&activity, &limits, rows[i].now), rows[i].next_look);
+	}
+}
+
 const UnitTest staleness_tests[] = {
 	{"core: a point in time after another", time_after},
 	{"core: units of time", units_of_time},
@@ -783,6 +890,8 @@ const UnitTest staleness_tests[] = {
 	{"staleness: transaction_timeout or idle in transaction", transaction_or_idle},
 	{"staleness: a block that failed by transaction_timeout", failed_block},
 	{"staleness: sessions that idle rules keep", kept_by_idle_rules},
+	{"staleness: idle in transaction while others wait", idle_blocker},
+	{"staleness: when to look who waits", looks_for_waiters},
 	{"staleness: surplus, and a class that is paused", surplus_and_paused},
 	{"staleness: more sessions of an instance than it may have", superseded},
 	{"staleness: leases", leases},
