@@ -173,7 +173,9 @@ gov_reclaim_describe(GovReason reason, GovTime lasted, const char *words, char *
 {
 	const char *state = "in a transaction";
 
-	if (!gov_reason_is_about_transaction(reason))
+	if (reason == GOV_REASON_UNRESPONSIVE)
+		state = "silent";
+	else if (!gov_reason_is_about_transaction(reason))
 		state = gov_reason_state(reason) == GOV_ACTIVITY_IDLE ? "at rest" : "idle in transaction";
 	snprintf(text, size, "%s for %.1f s%s%s", state, (double) lasted / GOV_SECOND,
 			 words[0] ? "; " : "", words);

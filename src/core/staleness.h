@@ -10,6 +10,7 @@
 #ifndef GOV_STALENESS_H
 #define GOV_STALENESS_H
 
+#include "core/liveness.h"
 #include "core/policy_data.h"
 #include "core/reason.h"
 
@@ -23,6 +24,7 @@ typedef struct GovActivity
 	uint32_t	transaction;	/* the transaction's name within the session; 0: none */
 	bool		overdue;		/* the block it is in failed by transaction_timeout, and is still open */
 	GovKeep		keep;			/* why idle rules leave it alone */
+	GovPeer		peer;			/* all 0: nothing is known of it, or its class does not ask */
 } GovActivity;
 
 /*
@@ -40,17 +42,19 @@ typedef struct GovVerdict
 #define GOV_ROLLBACK_GRACE	GOV_SECOND
 
 /*
- * What a reason is about: a transaction, or else the rest that began at
- * state_since.  The same session in another one is another case.
+ * What a reason is about: a silence, a transaction, or else the rest that began
+ * at state_since.  The same session in another one is another case.
  */
 static inline uint64_t
 gov_staleness_subject(const GovActivity *activity, GovReason reason)
 {
+	if (reason == GOV_REASON_UNRESPONSIVE)
+		return (uint64_t) activity->peer.silent_since;
 	return gov_reason_is_about_transaction(reason) && activity->transaction != 0 ?
 		activity->transaction : (uint64_t) activity->state_since;
 }
 
-/* How long that has lasted: the transaction, or the rest. */
+/* How long that has lasted: the time since the peer was heard, the transaction, or the rest. */
 extern GovTime gov_staleness_lasted(const GovActivity *activity, GovReason reason, GovTime now);
 
 /*
@@ -68,6 +72,19 @@ extern GovTime gov_staleness_lasted(const GovActivity *activity, GovReason reaso
  */
 extern GovVerdict gov_staleness_judge(const GovActivity *activity, const GovClass *limits,
 									  GovTime idle_timeout, bool kept_warm, bool surplus);
+
+/*
+ * Judges by the peer alone: whatever the session does, and whatever keeps idle
+ * rules from ending it, is for nobody once its peer is gone.  Only one that is
+ * logging in is left to its login.
+ */
+extern GovVerdict gov_staleness_judge_peer(const GovActivity *activity, const GovClass *limits);
+
+/*
+ * Of the two verdicts the one to act on.  That on the peer is the stronger once
+ * it is true: other reasons may be declined because something has arrived.
+ */
+extern GovVerdict gov_staleness_with_peer(GovVerdict verdict, GovVerdict peer, GovTime now);
 
 static inline bool
 gov_verdict_is_stale(GovVerdict verdict, GovTime now)
