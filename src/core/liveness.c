@@ -36,13 +36,11 @@ seconds_up(GovTime duration)
 GovProbing
 gov_liveness_probing(GovTime timeout, GovTime sweep_interval)
 {
-	GovTime		cut_off = gov_time_after(timeout, 2 * sweep_interval);
+	int			cut_off = seconds_up(gov_time_after(timeout, 2 * sweep_interval));
 	GovProbing	probing = {.idle = seconds_up(GOV_PROBE_AFTER)};
 
-	probing.interval = seconds_up(cut_off / MOST_PROBES);
-	if (probing.interval < 1)
-		probing.interval = 1;
-	probing.count = (seconds_up(cut_off) + probing.interval - 1) / probing.interval;
+	probing.interval = (cut_off + MOST_PROBES - 1) / MOST_PROBES;
+	probing.count = (cut_off + probing.interval - 1) / probing.interval;
 	return probing;
 }
 
