@@ -172,7 +172,12 @@ my %case = (
 	'in the middle of an answer' => login('frozen'),
 	'with a lock that others wait for' => login('frozen'),
 	'waiting for a lock' => login('frozen'),
-	'in the middle of COPY FROM' => login('frozen'));
+	'in the middle of COPY FROM' => login('frozen'),
+	'in the report of an error' => login('frozen'));
+# core then asks no log hook
+$admin->run('ALTER ROLE fn SET log_min_messages = panic');
+$case{'in an answer, with log_min_messages = panic'} = login('frozen');
+$admin->run('ALTER ROLE fn RESET ALL');
 $admin->run('CREATE TABLE t (i int)', 'CREATE TABLE u (i int)', 'GRANT ALL ON t, u TO fn', 'SELECT pg_advisory_lock(2)');
 $case{'idle in transaction'}->run('BEGIN', 'SELECT 1');
 $case{'in a statement'}->start('SELECT pg_sleep(1000)');
@@ -183,6 +188,10 @@ $case{'with a lock that others wait for'}->run('BEGIN', 'LOCK t');
 $case{'waiting for a lock'}->start('BEGIN; LOCK t');
 $case{'in the middle of COPY FROM'}->start('COPY u FROM STDIN');
 $case{'in the middle of COPY FROM'}->finish('G');
+$case{'in an answer, with log_min_messages = panic'}->start("SELECT repeat('x', 1000) FROM generate_series(1, 100000)");
+
+# where the server attends to no interrupt
+$case{'in the report of an error'}->start("DO 'BEGIN RAISE ''%'', repeat(''x'', 20000000); END'");
 my %pid = map { $_ => $case{$_}->pid } keys %case;
 my $tls;
 if ($with_tls)
@@ -193,8 +202,12 @@ if ($with_tls)
 my @frozen_pids = ((map { $_->pid } @idle), values %pid);
 
 # whom the kernel of the server sends nothing more once its buffers are full
-ok($admin->wait_for("SELECT count(*) = 2 FROM pg_stat_activity WHERE wait_event = 'ClientWrite' AND pid IN ($pid{'in the middle of an answer'}, " . $full->pid . ')'),
-	'two are blocked in sending');
+my @sending = (
+	'in the middle of an answer',
+	'in an answer, with log_min_messages = panic',
+	'in the report of an error');
+ok($admin->wait_for("SELECT count(*) = 4 FROM pg_stat_activity WHERE wait_event = 'ClientWrite' AND pid IN (" . list($full->pid, @pid{@sending}) . ')'),
+	'some are blocked in sending');
 ok($admin->wait_for("SELECT wait_event = 'advisory' FROM pg_stat_activity WHERE pid = $pid{'before an answer'}"), 'one has no answer yet');
 ok(all_are('responsive', @frozen_pids), 'all of them answer');
 
@@ -212,7 +225,8 @@ is(list(grep { $end{$_}[2] ne 'unresponsive' } keys %end), '', 'for reason unres
 is(list(grep { $end{$_}[1] =~ /given up by the kernel/ } keys %end), '', 'and the governor was before the kernel');
 
 my %silence = map { $_ => $end{$_}[1] =~ /^silent for ([\d.]+) s/ ? $1 : 0 } keys %end;
-my @probed = grep { $_ != $pid{'before an answer'} && $_ != $pid{'in the middle of an answer'} } @frozen_pids;
+my %sent = map { $_ => 1 } @pid{ 'before an answer', @sending };
+my @probed = grep { !$sent{$_} } @frozen_pids;
 is(list(grep { $silence{$_} < 3 } @frozen_pids), '', 'not before the timeout');
 SKIP:
 {
