@@ -49,6 +49,9 @@ static const char *const parameters[NPARAMETERS] = {
 	"client_connection_check_interval",
 };
 
+/* Found once, by the postmaster: 15 looks for a name one by one. */
+static const struct config_generic *known[NPARAMETERS];
+
 /* Which of them are ours to set. */
 static bool ours[NPARAMETERS];
 
@@ -65,9 +68,7 @@ static int	seen_mode = GOV_MODE_OFF;
 static bool
 is_taken(int parameter)
 {
-	const struct config_generic *known = gov_find_parameter(parameters[parameter]);
-
-	if (known == NULL || known->reset_source >= PGC_S_CLIENT)
+	if (known[parameter] == NULL || known[parameter]->reset_source >= PGC_S_CLIENT)
 		return true;
 	return parameter == NPARAMETERS - 1 && client_connection_check_interval > 0;
 }
@@ -146,6 +147,13 @@ on_transaction(XactEvent event, void *argument)
 	INSTR_TIME_SUBTRACT(end, start);
 	if (first)
 		gov_ledger_add_login_time((uint64) (INSTR_TIME_GET_DOUBLE(end) * 1e9));
+}
+
+void
+gov_probes_install(void)
+{
+	for (int i = 0; i < NPARAMETERS; i++)
+		known[i] = gov_find_parameter(parameters[i]);
 }
 
 void

@@ -12,6 +12,9 @@
 
 #include "core/core.h"
 
+/* Called once by _PG_init. */
+extern void gov_probes_install(void);
+
 /*
  * From here on this session's socket has the options that its class asks for
  * by unresponsive_timeout: from the end of the login on, and after the class,
