@@ -541,7 +541,7 @@ COMMENT ON VIEW governor.sessions IS 'Every client session, its class, and the v
 COMMENT ON COLUMN governor.sessions.class IS 'NULL for superusers and replication, which are exempt';
 COMMENT ON COLUMN governor.sessions.rule IS 'Position of the rule that matched; NULL: none';
 COMMENT ON COLUMN governor.sessions.waiting IS 'admission: a login that waits for its place; gate: a transaction that waits to run; NULL: it does not wait';
-COMMENT ON COLUMN governor.sessions.peer IS 'local (a unix socket) or unknown';
+COMMENT ON COLUMN governor.sessions.peer IS 'Whether the machine at the other end answers: local (a unix socket), responsive, unresponsive or unknown';
 COMMENT ON COLUMN governor.sessions.verdict IS 'keep, exempt, listening, advisory_lock, or the reason for which the session should end now';
 COMMENT ON COLUMN governor.sessions.stale_at IS 'When the session should end if it stays as it is; NULL: never';
 COMMENT ON COLUMN governor.sessions.lease_until IS 'Until when the session will be of use, by its own word (governor.lease()); NULL: it has given none';

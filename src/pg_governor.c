@@ -34,6 +34,7 @@
 #include "actors/governor.h"
 #include "actors/guard.h"
 #include "actors/login.h"
+#include "actors/probes.h"
 #include "actors/victim.h"
 #include "actors/work.h"
 #include "settings.h"
@@ -60,6 +61,7 @@ _PG_init(void)
 
 	gov_shmem_install();
 	gov_login_install();
+	gov_probes_install();
 	gov_victim_install();
 	gov_guard_install();
 	gov_work_install();

@@ -12,6 +12,7 @@
  *														 classify_with_catalog]
  *		slot			claimed							[gov_registry_claim]
  *		admission		at once, after a wait, or never	[gov_admission_pass]
+ *		probes			of its peer, for later			[gov_probes_watch]
  *		settings		of its class, for later			[gov_login_settings_take]
  *		victim			able to be asked to end			[gov_victim_prepare]
  *		work			watched from here on			[gov_work_watch]
@@ -34,6 +35,7 @@
 #include "actors/guard.h"
 #include "actors/login.h"
 #include "actors/login_settings.h"
+#include "actors/probes.h"
 #include "actors/victim.h"
 #include "actors/work.h"
 #include "settings.h"
@@ -187,7 +189,11 @@ register_session(Port *port)
 		gov_versions_note_login(gov_registry_keys(&facts).version);
 	}
 	if (exemption == GOV_EXEMPT_NOT)
+	{
+		/* what is registered later is called first, and settings of the class come before */
+		gov_probes_watch();
 		gov_login_settings_take(gov_registry_mine()->class_id);
+	}
 	if (may_become_stale)
 		gov_pulse_wake_if_dormant();
 	if (exemption != GOV_EXEMPT_REPLICATION)

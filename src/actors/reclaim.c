@@ -174,7 +174,9 @@ gov_reclaim_describe(GovReason reason, GovActivityState state, GovTime lasted, c
 {
 	const char *how = "in a transaction";
 
-	if (!gov_reason_is_about_transaction(reason))
+	if (reason == GOV_REASON_UNRESPONSIVE)
+		how = "silent";
+	else if (!gov_reason_is_about_transaction(reason))
 		how = state == GOV_ACTIVITY_IDLE ? "at rest" : "idle in transaction";
 	snprintf(text, size, "%s for %.1f s%s%s", how, (double) lasted / GOV_SECOND,
 			 words[0] ? "; " : "", words);

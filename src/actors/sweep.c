@@ -5,6 +5,7 @@
  *
  * The way of a sweep, top to bottom:
  *
+ *		peers		which of them still answer					[gov_liveness_run]
  *		census		all sessions at one moment, with verdicts	[gov_census_take]
  *		candidates	the stale ones, strongest evidence first	[find_stale]
  *		act			ask it to end, or note that one would,		[enforce, observe]
@@ -19,6 +20,7 @@
  */
 #include "compat.h"
 
+#include "actors/liveness.h"
 #include "actors/reclaim.h"
 #include "actors/sweep.h"
 #include "clock.h"
@@ -50,6 +52,7 @@ typedef struct Candidate
 
 struct GovSweep
 {
+	GovLiveness *liveness;
 	GovCensus  *census;
 	SlotNote   *notes;			/* by slot */
 	GovPace		pace[GOV_MAX_CLASSES];	/* reclaim_rate, by class id */
@@ -63,6 +66,7 @@ gov_sweep_create(void)
 {
 	GovSweep   *sweep = palloc0(sizeof(GovSweep));
 
+	sweep->liveness = gov_liveness_create();
 	sweep->census = gov_census_create();
 	sweep->notes = palloc0(gov_registry_slots() * sizeof(SlotNote));
 	sweep->stale = palloc(gov_registry_slots() * sizeof(Candidate));
@@ -192,13 +196,15 @@ is_pressed(const GovSweep *sweep, const GovCensusRow *row)
 	return census->taken_at >= gov_time_after(row->activity.state_since, timeout);
 }
 
-/* What is to be said of it beside how long it rested: GOV_DETAIL_SIZE bytes, '' if nothing. */
+/* What is to be said of it beside how long that has lasted: GOV_DETAIL_SIZE bytes, '' if nothing. */
 static void
-describe_harm(const GovCensusRow *row, char *words)
+describe(const GovCensusRow *row, char *words)
 {
 	words[0] = '\0';
 	if (row->verdict.reason == GOV_REASON_IDLE_BLOCKER)
 		snprintf(words, GOV_DETAIL_SIZE, "%d waited for it", row->activity.blocks);
+	else if (row->verdict.reason == GOV_REASON_UNRESPONSIVE)
+		strlcpy(words, gov_activity_name(row->activity.state), GOV_DETAIL_SIZE);
 }
 
 /* Asks it to end; returns when to look at it again. */
@@ -221,7 +227,7 @@ enforce(GovSweep *sweep, const GovCensusRow *row)
 
 	count_leaving(sweep, row);
 	write_note(note, row, now);
-	describe_harm(row, words);
+	describe(row, words);
 	gov_reclaim_ask(row->slot, row->generation, row->verdict.reason, subject_of(row), words, NULL);
 	return now + patience();
 }
@@ -256,7 +262,7 @@ observe(GovSweep *sweep, const GovCensusRow *row)
 
 	if (!gov_registry_read(row->slot, &session) || session.generation != row->generation)
 		return;
-	describe_harm(row, words);
+	describe(row, words);
 	gov_reclaim_describe(row->verdict.reason, row->activity.state,
 						 gov_staleness_lasted(&row->activity, row->verdict.reason, now),
 						 words, detail, sizeof(detail));
@@ -314,19 +320,31 @@ repair(void)
 	ereport(LOG, (errmsg("pg_governor: %s", detail)));
 }
 
+/* Looks at peers, by the policy by which the census will judge; returns when to look again. */
+static GovTime
+look_at_peers(GovSweep *sweep)
+{
+	GovPolicy  *policy = sweep->census->policy;
+
+	if (policy->generation != gov_policy_generation())
+		gov_policy_copy_into(policy);
+	return gov_liveness_run(sweep->liveness, policy, gov_clock_now());
+}
+
 GovSweepResult
 gov_sweep_run(GovSweep *sweep, uint64_t classified_by)
 {
 	GovCensus  *census = sweep->census;
 	GovSweepResult result;
 	int			nstale;
+	GovTime		next_look = look_at_peers(sweep);
 
 	gov_census_take(census, false);
 	if (census->counters_wrong)
 		repair();
 
 	result.anything_governed = census->governed > 0 || gov_queue_is_used();
-	result.next_deadline = next_deadline(census);
+	result.next_deadline = Min(next_deadline(census), next_look);
 
 	/* thresholds of one policy must not meet classes of another */
 	nstale = census->policy->generation == classified_by ? find_stale(sweep) : 0;

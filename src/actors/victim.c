@@ -8,6 +8,7 @@
  *		asked		SIGUSR2 arrives; the word in the slot says why	[on_asked]
  *		answered	still in that rest, and no byte has come?		[is_in_rest]
  *					or still in that transaction?					[judge_transaction]
+ *					or is the peer still silent?					[judge_peer]
  *		ending		core's own pending flag is set, so that core ends the
  *					session, or cancels its statement, at its next safe point
  *		told		the error gets reason, SQLSTATE, detail and hint [on_log]
@@ -34,6 +35,8 @@
  */
 #include "compat.h"
 
+#include "actors/liveness.h"
+#include "actors/probes.h"
 #include "actors/reclaim.h"
 #include "actors/victim.h"
 #include "clock.h"
@@ -181,14 +184,45 @@ judge_transaction(GovSessionSlot *slot)
 	return cancelled == activity.transaction ? GOV_REQUEST_ACCEPTED : GOV_REQUEST_CANCELLED;
 }
 
+/*
+ * The answer to a request about a silent peer: declined if anything has come
+ * from it since.  The state does not matter: nobody is there for whom a
+ * statement could run.  Called in a signal handler.
+ */
+static GovRequestState
+judge_peer(GovSessionSlot *slot)
+{
+	GovTime		silent_since = (GovTime) pg_atomic_read_u64(&slot->request_subject);
+	GovPeerReport report;
+
+	return gov_liveness_of_mine(&report, NULL) &&
+		gov_liveness_is_silent_since(&report, silent_since, gov_clock_now()) ?
+		GOV_REQUEST_ACCEPTED : GOV_REQUEST_DECLINED;
+}
+
 /* How long what the request is about has lasted; a failed block goes on from where it failed. */
 static GovTime
 lasted_for(GovSessionSlot *slot, GovReason reason)
 {
 	GovActivity activity = gov_census_read_activity(slot);
 	GovTime		lasted = gov_staleness_lasted(&activity, reason, gov_clock_now());
+	GovPeerReport report;
 
+	if (reason == GOV_REASON_UNRESPONSIVE)
+		return gov_liveness_of_mine(&report, NULL) ? report.heard_ago : 0;
 	return activity.overdue ? cancelled_after + lasted : lasted;
+}
+
+/*
+ * Nothing can be sent any more from here on: a write fails at once, also one
+ * that is blocked where core attends to no interrupt, as in the report of an
+ * error.  Called in a signal handler.
+ */
+static void
+let_go_of_peer(void)
+{
+	ClientConnectionLost = true;
+	(void) shutdown(MyProcPort->sock, SHUT_WR);
 }
 
 /* Does as was answered: core ends the session or the statement. */
@@ -202,6 +236,8 @@ obey(GovSessionSlot *slot, uint64 reply)
 		accepted_after = lasted_for(slot, reason);
 		accepted_state = gov_census_read_activity(slot).state;
 		accepted = reply;
+		if (reason == GOV_REASON_UNRESPONSIVE)
+			let_go_of_peer();
 		ProcDiePending = true;
 	}
 	else
@@ -231,6 +267,8 @@ answer(GovSessionSlot *slot)
 	asker = slot->asker;
 	if (gov_reason_is_about_transaction(reason))
 		state = judge_transaction(slot);
+	else if (reason == GOV_REASON_UNRESPONSIVE)
+		state = judge_peer(slot);
 	else
 		state = is_in_rest(slot, reason) ? GOV_REQUEST_ACCEPTED : GOV_REQUEST_DECLINED;
 
@@ -300,7 +338,16 @@ say_why_session_ends(ErrorData *edata, GovSessionSlot *slot)
 	char		lasted[GOV_EVENT_DETAIL_SIZE];
 
 	describe(slot, lasted, sizeof(lasted));
-	if (gov_reason_is_about_transaction(reason))
+	if (reason == GOV_REASON_UNRESPONSIVE)
+	{
+		/* nobody is there to hear it, and a socket that is full would hold us up */
+		edata->output_to_client = false;
+		say(edata, slot, ERRCODE_CONNECTION_FAILURE,
+			_("connection to client lost"),
+			_("The client's machine is frozen or gone, or cut off from the network."),
+			reason, lasted);
+	}
+	else if (gov_reason_is_about_transaction(reason))
 		say(edata, slot, GOV_ERRCODE_TRANSACTION_TIMEOUT,
 			_("terminating connection due to transaction timeout"),
 			_("The transaction was rolled back.  Reconnect and run it again in smaller parts."),
@@ -341,7 +388,9 @@ on_log(ErrorData *edata)
 	GovSessionSlot *slot = gov_registry_mine();
 
 	if (slot != NULL && accepted != 0 && edata->elevel == FATAL &&
-		edata->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
+		(edata->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN ||
+		 (gov_request_reason(accepted) == GOV_REASON_UNRESPONSIVE &&
+		  edata->sqlerrcode == ERRCODE_CONNECTION_FAILURE)))
 		say_why_session_ends(edata, slot);
 	else if (slot != NULL && cancelled != 0 && edata->elevel == ERROR &&
 			 edata->sqlerrcode == ERRCODE_QUERY_CANCELED &&
@@ -414,6 +463,23 @@ gov_victim_install(void)
 	emit_log_hook = on_log;
 }
 
+/* The kernel was first, with nothing to say but that the connection is gone. */
+static void
+note_cut_off(GovSessionSlot *slot)
+{
+	GovTime		silence;
+	GovSession	session;
+	char		detail[GOV_EVENT_DETAIL_SIZE];
+
+	if (!gov_probes_cut_off(&silence))
+		return;
+	gov_reclaim_describe(GOV_REASON_UNRESPONSIVE, GOV_ACTIVITY_UNKNOWN, silence, "given up by the kernel",
+						 detail, sizeof(detail));
+	if (gov_registry_read(slot - gov_registry_slot(0), &session))
+		gov_ledger_note(GOV_EVENT_RECLAIMED, &session, GOV_REASON_UNRESPONSIVE, detail);
+	gov_ledger_count_reclaimed(slot->class_id, GOV_REASON_UNRESPONSIVE);
+}
+
 void
 gov_victim_on_exit(GovSessionSlot *slot)
 {
@@ -423,7 +489,10 @@ gov_victim_on_exit(GovSessionSlot *slot)
 
 	note_cancel(slot);
 	if (accepted == 0)
+	{
+		note_cut_off(slot);
 		return;
+	}
 	reason = gov_request_reason(accepted);
 	describe(slot, detail, sizeof(detail));
 	if (gov_registry_read(slot - gov_registry_slot(0), &session))

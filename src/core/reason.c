@@ -35,6 +35,25 @@ static const struct
 };
 
 const char *
+gov_activity_name(GovActivityState state)
+{
+	switch (state)
+	{
+		case GOV_ACTIVITY_STARTING:
+			return "starting";
+		case GOV_ACTIVITY_ACTIVE:
+			return "active";
+		case GOV_ACTIVITY_IDLE:
+			return "idle";
+		case GOV_ACTIVITY_IDLE_IN_TRANSACTION:
+			return "idle in transaction";
+		case GOV_ACTIVITY_UNKNOWN:
+			break;
+	}
+	return "";
+}
+
+const char *
 gov_reason_name(GovReason reason)
 {
 	return reasons[reason].name;

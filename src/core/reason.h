@@ -46,6 +46,9 @@ typedef enum GovActivityState
 	GOV_ACTIVITY_IDLE_IN_TRANSACTION,	/* aborted transactions too */
 } GovActivityState;
 
+/* The word for a state, as views and messages show it; '' for GOV_ACTIVITY_UNKNOWN. */
+extern const char *gov_activity_name(GovActivityState state);
+
 /* The word for a reason, as views and messages show it; "keep" for none. */
 extern const char *gov_reason_name(GovReason reason);
 

@@ -46,6 +46,8 @@ gov_staleness_lasted(const GovActivity *activity, GovReason reason, GovTime now)
 	GovTime		since = gov_reason_is_about_transaction(reason) && activity->transaction != 0 ?
 		activity->transaction_start : activity->state_since;
 
+	if (reason == GOV_REASON_UNRESPONSIVE)
+		since = activity->peer.heard_at;
 	return now > since ? now - since : 0;
 }
 
@@ -148,4 +150,21 @@ gov_staleness_judge(const GovActivity *activity, const GovClass *limits,
 			break;
 	}
 	return verdict;
+}
+
+GovVerdict
+gov_staleness_judge_peer(const GovActivity *activity, const GovClass *limits)
+{
+	GovVerdict	verdict = {GOV_REASON_NONE, GOV_NEVER};
+
+	if (activity->state != GOV_ACTIVITY_STARTING)
+		consider(&verdict, GOV_REASON_UNRESPONSIVE,
+				 gov_liveness_ends_at(&activity->peer, limits->unresponsive_timeout));
+	return verdict;
+}
+
+GovVerdict
+gov_staleness_with_peer(GovVerdict verdict, GovVerdict peer, GovTime now)
+{
+	return gov_verdict_is_stale(peer, now) || peer.stale_at < verdict.stale_at ? peer : verdict;
 }

@@ -10,6 +10,7 @@
 #ifndef GOV_STALENESS_H
 #define GOV_STALENESS_H
 
+#include "core/liveness.h"
 #include "core/policy_data.h"
 #include "core/reason.h"
 
@@ -27,6 +28,7 @@ typedef struct GovActivity
 	bool		superseded;		/* its instance has newer sessions, and more than it may */
 	GovTime		retired_at;		/* since when its version is, or will be; 0: never */
 	int			blocks;			/* how many wait on it; 0 also where nobody has looked */
+	GovPeer		peer;			/* all 0: nothing is known of it, or its class does not ask */
 } GovActivity;
 
 /*
@@ -47,12 +49,14 @@ typedef struct GovVerdict
 #define GOV_ROLLBACK_GRACE	GOV_SECOND
 
 /*
- * What a reason is about: a transaction, or else the rest that began at
- * state_since.  The same session in another one is another case.
+ * What a reason is about: a silence, a transaction, or else the rest that began
+ * at state_since.  The same session in another one is another case.
  */
 static inline uint64_t
 gov_staleness_subject(const GovActivity *activity, GovReason reason)
 {
+	if (reason == GOV_REASON_UNRESPONSIVE)
+		return (uint64_t) activity->peer.silent_since;
 	return gov_reason_is_about_transaction(reason) && activity->transaction != 0 ?
 		activity->transaction : (uint64_t) activity->state_since;
 }
@@ -68,7 +72,7 @@ gov_staleness_holds(const GovActivity *activity, GovReason reason, GovTime now)
 		(activity->lease_until != 0 && activity->lease_until <= now);
 }
 
-/* How long that has lasted: the transaction, or the rest. */
+/* How long that has lasted: the time since the peer was heard, the transaction, or the rest. */
 extern GovTime gov_staleness_lasted(const GovActivity *activity, GovReason reason, GovTime now);
 
 /*
@@ -103,6 +107,19 @@ extern bool gov_staleness_waiters_matter(const GovActivity *activity, const GovC
  * idle in transaction for so long, and then again and again.
  */
 extern GovTime gov_staleness_next_look(const GovActivity *activity, const GovClass *limits, GovTime now);
+
+/*
+ * Judges by the peer alone: whatever the session does, and whatever keeps idle
+ * rules from ending it, is for nobody once its peer is gone.  Only one that is
+ * logging in is left to its login.
+ */
+extern GovVerdict gov_staleness_judge_peer(const GovActivity *activity, const GovClass *limits);
+
+/*
+ * Of the two verdicts the one to act on.  That on the peer is the stronger once
+ * it is true: other reasons may be declined because something has arrived.
+ */
+extern GovVerdict gov_staleness_with_peer(GovVerdict verdict, GovVerdict peer, GovTime now);
 
 static inline bool
 gov_verdict_is_stale(GovVerdict verdict, GovTime now)

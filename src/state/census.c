@@ -25,6 +25,7 @@
 #include "state/gate.h"
 #include "state/kinship.h"
 #include "state/locks.h"
+#include "state/peers.h"
 #include "state/policy.h"
 #include "state/shmem.h"
 #include "state/waits.h"
@@ -35,6 +36,9 @@
  * is still unlucky is kept this time.
  */
 #define READ_TRIES	1000
+
+/* After so many looks that a governor missed, what it has seen of a peer is evidence no more. */
+#define PEER_LOOKS_KEPT	3
 
 GovCensus *
 gov_census_create(void)
@@ -367,9 +371,26 @@ judge(const GovCensus *census, GovCensusRow *row)
 	row->verdict.reason = GOV_REASON_NONE;
 	row->verdict.stale_at = GOV_NEVER;
 	if (is_governed(census, row))
+	{
 		row->verdict = gov_staleness_judge(&row->activity, class,
 										   census->classes[row->class_id].idle_timeout,
 										   row->kept_warm, row->surplus);
+		row->verdict = gov_staleness_with_peer(row->verdict,
+											   gov_staleness_judge_peer(&row->activity, class),
+											   census->taken_at);
+	}
+}
+
+/* What the governor has lately seen of its peer, if its class asks for that. */
+static void
+find_peer(const GovCensus *census, GovCensusRow *row)
+{
+	const GovClass *class = class_of(census, row);
+	GovTime		oldest = census->taken_at - PEER_LOOKS_KEPT * gov_settings_sweep_interval * GOV_MSEC - GOV_SECOND;
+
+	if (class != NULL && class->unresponsive_timeout != GOV_NEVER && !row->waits &&
+		gov_policy_class_is_governed(class))
+		row->activity.peer = gov_peers_read(row->slot, row->generation, oldest);
 }
 
 /*
@@ -421,6 +442,7 @@ gov_census_evidence(const GovCensusRow *row, GovTime now)
 	GovEvidence evidence = {
 		.state = activity->state,
 		.superseded = activity->superseded,
+		.unresponsive = row->verdict.reason == GOV_REASON_UNRESPONSIVE && gov_verdict_is_stale(row->verdict, now),
 		.lease_is_over = activity->lease_until != 0 && activity->lease_until <= now,
 		.retired = activity->retired_at != 0 && activity->retired_at <= now,
 		.blocks = activity->blocks > 0,
@@ -577,6 +599,7 @@ gov_census_take(GovCensus *census, bool whole)
 
 		if (is_governed(census, row))
 			census->governed++;
+		find_peer(census, row);
 		judge(census, row);
 	}
 	find_advisory_locks(census, whole);

@@ -249,6 +249,7 @@ can_make_stale(const GovClass *class)
 		 class->transaction_timeout != GOV_NEVER ||
 		 class->max_sessions > 0 || class->paused ||
 		 class->sessions_per_instance > 0 ||
+		 class->unresponsive_timeout != GOV_NEVER ||
 		 class->max_lifetime != GOV_NEVER);
 }
 
@@ -307,6 +308,19 @@ gov_policy_copy_settings(int class_id, char *settings)
 	}
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
 	return copied;
+}
+
+GovTime
+gov_policy_unresponsive_timeout(int class_id)
+{
+	const GovClass *class = &store->policy.classes[class_id];
+	GovTime		timeout = GOV_NEVER;
+
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_POLICY), LW_SHARED);
+	if (class->used && gov_settings_mode_of(class) == GOV_MODE_ENFORCE)
+		timeout = class->unresponsive_timeout;
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
+	return timeout;
 }
 
 bool

@@ -96,6 +96,9 @@ extern void gov_policy_find_rule(uint64_t *generation, int *next, const GovFacts
  */
 extern bool gov_policy_copy_settings(int class_id, char *settings);
 
+/* unresponsive_timeout of a class, GOV_NEVER unless the mode in force is enforce.  Takes the policy lock shared. */
+extern GovTime gov_policy_unresponsive_timeout(int class_id);
+
 /* Whether sessions of this class can become stale by the thresholds and the mode in force. */
 extern bool gov_policy_class_is_governed(const GovClass *class);
 

@@ -127,6 +127,12 @@ gov_registry_slot(int slot)
 	return &slots[slot];
 }
 
+const GovSessionFacts *
+gov_registry_facts(int slot)
+{
+	return &all_facts[slot];
+}
+
 GovSessionSlot *
 gov_registry_mine(void)
 {

@@ -122,6 +122,9 @@ extern int	gov_registry_slots(void);
 /* The slot itself.  Readers of more than the atomics must hold GOV_LOCK_SESSIONS. */
 extern GovSessionSlot *gov_registry_slot(int slot);
 
+/* The facts beside it.  Readers must hold GOV_LOCK_SESSIONS. */
+extern const GovSessionFacts *gov_registry_facts(int slot);
+
 /* The slot of this backend, or NULL if it has none.  Safe in signal handlers. */
 extern GovSessionSlot *gov_registry_mine(void);
 

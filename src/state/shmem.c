@@ -16,6 +16,7 @@
 #include "state/breakers.h"
 #include "state/gate.h"
 #include "state/ledger.h"
+#include "state/peers.h"
 #include "state/policy.h"
 #include "state/pulse.h"
 #include "state/queue.h"
@@ -50,6 +51,7 @@ static const struct
 	{"pg_governor breakers", gov_breakers_shmem_size, gov_breakers_shmem_attach},
 	{"pg_governor gate", gov_gate_shmem_size, gov_gate_shmem_attach},
 	{"pg_governor versions", gov_versions_shmem_size, gov_versions_shmem_attach},
+	{"pg_governor peers", gov_peers_shmem_size, gov_peers_shmem_attach},
 	{"pg_governor ledger", gov_ledger_shmem_size, gov_ledger_shmem_attach},
 	{"pg_governor pulse", gov_pulse_shmem_size, gov_pulse_shmem_attach},
 };

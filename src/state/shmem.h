@@ -14,6 +14,7 @@
  *		GovLedger			ledger.c	GOV_LOCK_EVENTS			the ring of events (counters are atomics)
  *		GovBreakerStore		breakers.c	one of its own for each	that breaker, that rate limit
  *		GovGate				gate.c		one of its own for each	who waits at that class's gate (tickets are atomics)
+ *		GovPeers			peers.c		none					what is known of each peer; the governor alone writes
  *		GovPulse			pulse.c		GOV_LOCK_PULSE			the governor's latch and its statistics
  *
  * Lock order: file -> policy -> sessions -> a breaker's -> a gate's -> versions

@@ -183,25 +183,6 @@ is_own(Oid role)
 	return OidIsValid(role) && has_privs_of_role(GetUserId(), role);
 }
 
-static const char *
-state_name(GovActivityState state)
-{
-	switch (state)
-	{
-		case GOV_ACTIVITY_STARTING:
-			return "starting";
-		case GOV_ACTIVITY_ACTIVE:
-			return "active";
-		case GOV_ACTIVITY_IDLE:
-			return "idle";
-		case GOV_ACTIVITY_IDLE_IN_TRANSACTION:
-			return "idle in transaction";
-		case GOV_ACTIVITY_UNKNOWN:
-			return "";
-	}
-	return "";
-}
-
 /* The reason is shown once it is true; until then the session is kept, and stale_at says how long. */
 static const char *
 verdict_name(const GovCensusRow *row, GovTime now)
@@ -288,13 +269,14 @@ fill_session(Row *row, const GovCensus *census, const GovCensusRow *seen, const 
 	put_text(row, facts->identity.version);
 	put_text(row, facts->identity.instance);
 	put_time(row, activity->session_start);
-	put_text(row, state_name(activity->state));
+	put_text(row, gov_activity_name(activity->state));
 	put_time(row, activity->state_since);
 	put_duration(row, rests ? Max(now - activity->state_since, 0) : GOV_NEVER);
 	put_duration(row, activity->transaction_start == GOV_NEVER ? GOV_NEVER :
 				 Max(now - activity->transaction_start, 0));
 	put_text(row, seen->waits ? "admission" : seen->waits_at_gate ? "gate" : "");
-	put_text(row, facts->client_addr.family == 0 ? "local" : "unknown");
+	put_text(row, facts->client_addr.family == 0 ? "local" :
+			 gov_liveness_state_name(gov_liveness_state(&activity->peer, now)));
 	put_text(row, verdict_name(seen, now));
 	put_time(row, seen->verdict.stale_at);
 	put_time(row, activity->lease_until);

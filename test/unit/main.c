@@ -16,6 +16,7 @@ extern const UnitTest identity_tests[];
 extern const UnitTest rules_tests[];
 extern const UnitTest pressure_tests[];
 extern const UnitTest staleness_tests[];
+extern const UnitTest liveness_tests[];
 extern const UnitTest rate_tests[];
 extern const UnitTest reason_tests[];
 extern const UnitTest window_tests[];
@@ -34,6 +35,7 @@ main(void)
 		rules_tests,
 		pressure_tests,
 		staleness_tests,
+		liveness_tests,
 		rate_tests,
 		reason_tests,
 		window_tests,
