@@ -19,7 +19,7 @@ AFTER=20
 ENVIRONMENTS=15				# functions that freeze; peers.sh knows them by this name
 APP=10
 THINK=40
-SCALE=10
+SCALE=20
 TIMEOUT=500
 NARROW=100
 WIDE=100
@@ -43,7 +43,7 @@ usage() {
 		  --seconds N      seconds from the freeze on (default 20)
 		  --functions N    functions that freeze (default 15)
 		  --app N          sessions of the app, each pausing for 40 ms between its transactions (default 10)
-		  --scale N        of the pgbench tables, so many rows that everybody wants (default 10)
+		  --scale N        of the pgbench tables, so many rows that everybody wants (default 20)
 		  --timeout N      idle_blocker_timeout in milliseconds (default 500)
 		  --small          a quick look: 1 round, 4 and 8 seconds
 		  --help           this text
