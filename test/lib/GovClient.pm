@@ -375,7 +375,13 @@ sub receive
 		# what is there already is read also when there is no time to wait
 		my $left = $end - time();
 
-		return unless IO::Select->new($self->{socket})->can_read($left > 0 ? $left : 0);
+		$! = 0;
+		if (!IO::Select->new($self->{socket})->can_read($left > 0 ? $left : 0))
+		{
+			# a signal is no end of the time
+			next if $!{EINTR};
+			return;
+		}
 
 		my $count = sysread($self->{socket}, my $bytes, 65536);
 
