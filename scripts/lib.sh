@@ -255,6 +255,7 @@ missing_packages() {
 			perl | tap)
 				command -v prove >/dev/null || say perl "Perl's standard modules"
 				[ "$what" = perl ] || perl -MIPC::Run -e 1 2>/dev/null || say libipc-run-perl "Perl's IPC::Run"
+				[ "$what" = perl ] || command -v ip >/dev/null || [ -x /usr/sbin/ip ] || say iproute2 "networks for tests"
 				;;
 			dpkg-source)
 				command -v dpkg-source >/dev/null || say dpkg-dev "unpacks source packages"
