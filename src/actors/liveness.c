@@ -372,6 +372,14 @@ take_socket(GovLiveness *liveness, const struct nlmsghdr *message)
 	}
 }
 
+/* NLMSG_OK without its comparison of different signs. */
+static bool
+is_whole(const struct nlmsghdr *message, int left)
+{
+	return left >= (int) sizeof(*message) && message->nlmsg_len >= sizeof(*message) &&
+		message->nlmsg_len <= (uint32) left;
+}
+
 /*
  * Reads the whole answer.  The kernel makes the next piece of it while the one
  * before is read, so a socket that has nothing to read will have nothing.
@@ -394,7 +402,7 @@ take_answer(GovLiveness *liveness, int fd, uint32 sequence)
 			return false;
 		if (length == 0 || length > ANSWER_SIZE)
 			break;
-		for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left))
+		for (; is_whole(message, left); message = NLMSG_NEXT(message, left))
 		{
 			messages++;
 			if (message->nlmsg_seq != sequence)
