@@ -136,7 +136,7 @@ measure_kind() {
 measure_liveness() {
 	local i governor
 
-	sql -c "UPDATE governor.classes SET unresponsive_timeout = '1 day' WHERE name = 'far'"
+	sql -c "UPDATE governor.classes SET unresponsive_timeout = '100 s' WHERE name = 'far'"
 	sql -c "SELECT governor.reload()" >"$WORK/ignored"
 	hold_sleepers "$1" --dsn="host=127.0.0.1" --user=sleeper
 	wait_for_sql 60 "SELECT count(*) = $1 FROM governor.sessions WHERE class = 'far' AND state = 'idle' AND peer = 'responsive'"
@@ -144,7 +144,7 @@ measure_liveness() {
 	rm -f "$WORK"/*.ms
 	for ((i = 0; i < ROUNDS; i++)); do
 		measure_kind NULL without "$governor"
-		measure_kind "'1 day'" with "$governor"
+		measure_kind "'100 s'" with "$governor"
 	done
 	end_helpers
 

@@ -74,6 +74,7 @@ typedef struct Wanted
 	GovAddress	address;
 	int32		port;
 	int			next;			/* in its bucket; -1: the last one */
+	GovTime		distance;		/* of its probes */
 	int			found;			/* how many connections are like it */
 	GovPeerReport report;
 } Wanted;
@@ -137,8 +138,16 @@ classes_to_look_at(const GovPolicy *policy)
 }
 
 static void
-find_wanted(GovLiveness *liveness, uint64 classes)
+find_wanted(GovLiveness *liveness, const GovPolicy *policy, uint64 classes)
 {
+	GovTime		distances[GOV_MAX_CLASSES];
+
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	{
+		if ((classes & (UINT64CONST(1) << id)) != 0)
+			distances[id] = GOV_SECOND * gov_liveness_probing(policy->classes[id].unresponsive_timeout,
+															  gov_settings_sweep_interval * GOV_MSEC).interval;
+	}
 	liveness->nwanted = 0;
 	liveness->has_family4 = liveness->has_family6 = false;
 
@@ -156,6 +165,7 @@ find_wanted(GovLiveness *liveness, uint64 classes)
 		wanted->generation = slot->generation;
 		wanted->address = facts->client_addr;
 		wanted->port = facts->client_port;
+		wanted->distance = distances[slot->class_id];
 		wanted->found = 0;
 		liveness->nwanted++;
 		if (wanted->address.family == 4)
@@ -362,6 +372,14 @@ take_socket(GovLiveness *liveness, const struct nlmsghdr *message)
 	}
 }
 
+/* NLMSG_OK without its comparison of different signs. */
+static bool
+is_whole(const struct nlmsghdr *message, int left)
+{
+	return left >= (int) sizeof(*message) && message->nlmsg_len >= sizeof(*message) &&
+		message->nlmsg_len <= (uint32) left;
+}
+
 /*
  * Reads the whole answer.  The kernel makes the next piece of it while the one
  * before is read, so a socket that has nothing to read will have nothing.
@@ -384,7 +402,7 @@ take_answer(GovLiveness *liveness, int fd, uint32 sequence)
 			return false;
 		if (length == 0 || length > ANSWER_SIZE)
 			break;
-		for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left))
+		for (; is_whole(message, left); message = NLMSG_NEXT(message, left))
 		{
 			messages++;
 			if (message->nlmsg_seq != sequence)
@@ -475,7 +493,7 @@ note_peers(const GovLiveness *liveness, bool answered)
 		{
 			GovPeer		before = gov_peers_read(wanted->slot, wanted->generation, 0);
 
-			peer = gov_liveness_look(&before, &wanted->report, now);
+			peer = gov_liveness_look(&before, &wanted->report, wanted->distance, now);
 		}
 		gov_peers_write(wanted->slot, wanted->generation, &peer);
 	}
@@ -514,7 +532,7 @@ gov_liveness_run(GovLiveness *liveness, const GovPolicy *policy, GovTime now)
 	if (classes == 0)
 		return GOV_NEVER;
 	make_room(liveness);
-	find_wanted(liveness, classes);
+	find_wanted(liveness, policy, classes);
 	if (liveness->nwanted == 0)
 		return GOV_NEVER;
 

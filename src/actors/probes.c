@@ -10,8 +10,9 @@
  * ... SET, below what the class's settings, the client's options, or a SET say.
  *
  *		tcp_keepalives_*					the peer is asked a second after its last
- *											sign of life, and again, and the kernel
- *											gives it up two sweeps after the timeout
+ *											sign of life and every second, and the
+ *											kernel gives it up two sweeps after the
+ *											timeout
  *		client_connection_check_interval	a statement hears of it, if nothing else
  *											has it do so already
  *
@@ -98,7 +99,7 @@ set_options(GovTime timeout)
 	for (int i = 0; i < NPARAMETERS && probed_for == GOV_NEVER; i++)
 		ours[i] = !is_taken(i);
 	if (ours[0])
-		set_number(0, probing.idle);
+		set_number(0, probing.interval);
 	if (ours[1])
 		set_number(1, probing.interval);
 	if (ours[2])

@@ -18,14 +18,17 @@
 /* The kernel counts in ticks of some milliseconds; two answers are further apart. */
 #define TICKS			(100 * GOV_MSEC)
 
-/* A peer that is probed every second, and lives, was heard within this time. */
-#define HEARD_LATELY	(3 * GOV_SECOND)
+/* A peer that lives was heard at most so long after it was to be probed. */
+#define HEARD_LATELY	(2 * GOV_SECOND)
 
 /* Shorter than this, a silence is a lost packet or a long way. */
 #define SILENCE			GOV_SECOND
 
-/* A probe that was sent, or seen by a look, so long before the end of a timeout stands for one at its end. */
-#define PROBE_SLACK		(2 * GOV_SECOND)
+/*
+ * A probe that was sent, or seen by a look, so long before the end of a
+ * timeout, and the distance of two probes, stands for one at its end.
+ */
+#define PROBE_SLACK		GOV_SECOND
 
 static int
 seconds_up(GovTime duration)
@@ -37,7 +40,7 @@ GovProbing
 gov_liveness_probing(GovTime timeout, GovTime sweep_interval)
 {
 	int			cut_off = seconds_up(gov_time_after(timeout, 2 * sweep_interval));
-	GovProbing	probing = {.idle = seconds_up(GOV_PROBE_AFTER)};
+	GovProbing	probing;
 
 	probing.interval = (cut_off + MOST_PROBES - 1) / MOST_PROBES;
 	probing.count = (cut_off + probing.interval - 1) / probing.interval;
@@ -52,18 +55,17 @@ unanswered(const GovPeerReport *report)
 
 /*
  * Whether the kernel asks this peer by keepalive probes as often as it should.
- * Its timer for them is hidden by the others, and shows the longer distance
- * between two of them once one is not answered.
+ * Its timer for them is hidden by the others.
  */
 static bool
-is_probed(const GovPeer *before, const GovPeerReport *report)
+is_probed(const GovPeer *before, const GovPeerReport *report, GovTime distance)
 {
 	switch (report->timer)
 	{
 		case GOV_PEER_TIMER_NONE:
 			return false;
 		case GOV_PEER_TIMER_KEEPALIVE:
-			return report->timer_left <= GOV_PROBE_AFTER + TICKS || (before->is_probed && report->probes > 0);
+			return report->timer_left <= distance + TICKS;
 		case GOV_PEER_TIMER_DATA:
 		case GOV_PEER_TIMER_WINDOW:
 			break;
@@ -75,7 +77,7 @@ is_probed(const GovPeer *before, const GovPeerReport *report)
 static GovTime
 silence_begins(const GovPeer *before, const GovPeer *peer, const GovPeerReport *report)
 {
-	GovTime		since = gov_time_after(peer->heard_at, GOV_PROBE_AFTER);
+	GovTime		since = gov_time_after(peer->heard_at, peer->distance);
 
 	/* who takes no data is asked at growing distances */
 	if (!peer->is_probed || report->timer == GOV_PEER_TIMER_WINDOW || before->looked_at == 0)
@@ -86,14 +88,15 @@ silence_begins(const GovPeer *before, const GovPeer *peer, const GovPeerReport *
 }
 
 GovPeer
-gov_liveness_look(const GovPeer *before, const GovPeerReport *report, GovTime now)
+gov_liveness_look(const GovPeer *before, const GovPeerReport *report, GovTime distance, GovTime now)
 {
 	GovPeer		peer = {
 		.looked_at = now,
 		.heard_at = now - report->heard_ago,
 		.unanswered = unanswered(report),
-		.is_probed = is_probed(before, report),
-		.answers = report->heard_ago <= HEARD_LATELY,
+		.distance = distance,
+		.is_probed = is_probed(before, report, distance),
+		.answers = report->heard_ago <= distance + HEARD_LATELY,
 	};
 	bool		goes_on = before->silent_since != 0 && peer.heard_at <= before->heard_at + TICKS &&
 		before->looked_at <= now;
@@ -121,7 +124,7 @@ gov_liveness_ends_at(const GovPeer *peer, GovTime timeout)
 	if (peer->silent_since == 0 || timeout == GOV_NEVER || peer->unanswered < 2)
 		return GOV_NEVER;
 	end = gov_time_after(peer->silent_since, timeout);
-	return peer->probed_at < end - PROBE_SLACK ? GOV_NEVER : end;
+	return peer->probed_at < end - peer->distance - PROBE_SLACK ? GOV_NEVER : end;
 }
 
 GovPeerState

@@ -44,7 +44,8 @@ typedef struct GovPeer
 	GovTime		silent_since;	/* the first probe that it has not answered; 0: it owes no answer */
 	GovTime		probed_at;		/* the last such probe, or when it was first seen */
 	uint32_t	unanswered;		/* how many there are */
-	bool		is_probed;		/* GOV_PROBE_AFTER its last sign of life, whenever there is nothing else to answer */
+	GovTime		distance;		/* that probes of it should have */
+	bool		is_probed;		/* at that distance, whenever there is nothing else to answer */
 	bool		answers;		/* it was heard a moment ago */
 } GovPeer;
 
@@ -55,34 +56,33 @@ typedef enum GovPeerState
 	GOV_PEER_UNRESPONSIVE,
 } GovPeerState;
 
-/* A peer to whom nothing is sent is probed after so long. */
-#define GOV_PROBE_AFTER		GOV_SECOND
-
-/* What one peer is asked by keepalive probes, as the options of its socket have it. */
+/* How a peer to whom nothing is sent is probed, as the options of its socket have it. */
 typedef struct GovProbing
 {
-	int			idle;			/* seconds */
-	int			interval;		/* seconds */
+	int			interval;		/* seconds, from its last sign of life and between two probes */
 	int			count;			/* unanswered ones after which the kernel gives up */
 } GovProbing;
 
 /*
  * How to have a peer probed so that the kernel gives it up not before
- * `timeout` and two sweeps after the first probe that it does not answer.
+ * `timeout` and two sweeps after the first probe that it does not answer: every
+ * second, unless that takes more probes than the kernel counts.
  */
 extern GovProbing gov_liveness_probing(GovTime timeout, GovTime sweep_interval);
 
 /*
- * What is known of a peer after one more look.
+ * What is known of a peer after one more look.  `distance` is that of its
+ * probes.
  *
  * When its silence began is not in the report.  A peer that is probed has got
- * the first probe that it does not answer GOV_PROBE_AFTER its last sign of life,
+ * the first probe that it does not answer one distance after its last sign of life,
  * or before, and after any look that saw none unanswered.  Of one that is not,
  * only this look knows of a silence, and it is counted from here.  So no silence
  * is shorter than it is thought to be.  Nothing but the report says when the
  * peer was last heard of, so a clock that is set makes no silence longer.
  */
-extern GovPeer gov_liveness_look(const GovPeer *before, const GovPeerReport *report, GovTime now);
+extern GovPeer gov_liveness_look(const GovPeer *before, const GovPeerReport *report,
+								 GovTime distance, GovTime now);
 
 /*
  * When the peer's silence is long enough to end its session; GOV_NEVER while

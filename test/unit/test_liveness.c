@@ -52,7 +52,6 @@ how_to_probe(void)
 		GovProbing	probing = gov_liveness_probing(rows[i].timeout, rows[i].sweep_interval);
 
 		unit_row("timeout %" PRId64 ", sweeps %" PRId64, rows[i].timeout, rows[i].sweep_interval);
-		CHECK_INT(probing.idle, 1);
 		CHECK_INT(probing.interval, rows[i].interval);
 		CHECK_INT(probing.count, rows[i].count);
 		CHECK(probing.count * probing.interval * GOV_SECOND >= rows[i].timeout + 2 * rows[i].sweep_interval);
@@ -90,7 +89,7 @@ who_answers(void)
 			.timer_left = rows[i].timer_left,
 			.heard_ago = rows[i].heard_ago,
 		};
-		GovPeer		peer = gov_liveness_look(&answering, &report, START + GOV_SECOND);
+		GovPeer		peer = gov_liveness_look(&answering, &report, GOV_SECOND, START + GOV_SECOND);
 
 		unit_row("timer %d, %" PRId64 " left, heard %" PRId64 " ago", rows[i].timer, rows[i].timer_left, rows[i].heard_ago);
 		CHECK_INT(peer.looked_at, START + GOV_SECOND);
@@ -116,26 +115,26 @@ when_silence_begins(void)
 
 	/* a second after it was last heard */
 	one.heard_ago = 1200 * GOV_MSEC;
-	CHECK_INT(gov_liveness_look(&answering, &one, now).silent_since, START + 800 * GOV_MSEC);
+	CHECK_INT(gov_liveness_look(&answering, &one, GOV_SECOND, now).silent_since, START + 800 * GOV_MSEC);
 
 	/* but not before the last look, nor in the future */
 	later.looked_at = START + 900 * GOV_MSEC;
-	CHECK_INT(gov_liveness_look(&later, &one, now).silent_since, START + 900 * GOV_MSEC);
+	CHECK_INT(gov_liveness_look(&later, &one, GOV_SECOND, now).silent_since, START + 900 * GOV_MSEC);
 	one.heard_ago = 300 * GOV_MSEC;
-	CHECK_INT(gov_liveness_look(&answering, &one, now).silent_since, now);
+	CHECK_INT(gov_liveness_look(&answering, &one, GOV_SECOND, now).silent_since, now);
 
 	/* not known before now: the first look, a peer that nobody probed, one that is asked at growing distances */
 	one.heard_ago = 1200 * GOV_MSEC;
-	CHECK_INT(gov_liveness_look(&nothing, &one, now).silent_since, now);
+	CHECK_INT(gov_liveness_look(&nothing, &one, GOV_SECOND, now).silent_since, now);
 	unprobed.is_probed = false;
 	one.timer = GOV_PEER_TIMER_DATA;
-	CHECK_INT(gov_liveness_look(&unprobed, &one, now).silent_since, now);
+	CHECK_INT(gov_liveness_look(&unprobed, &one, GOV_SECOND, now).silent_since, now);
 	one.timer = GOV_PEER_TIMER_WINDOW;
-	CHECK_INT(gov_liveness_look(&answering, &one, now).silent_since, now);
+	CHECK_INT(gov_liveness_look(&answering, &one, GOV_SECOND, now).silent_since, now);
 
 	/* hidden by the timer for data, probing goes on */
 	one.timer = GOV_PEER_TIMER_DATA;
-	CHECK_INT(gov_liveness_look(&answering, &one, now).silent_since, START + 800 * GOV_MSEC);
+	CHECK_INT(gov_liveness_look(&answering, &one, GOV_SECOND, now).silent_since, START + 800 * GOV_MSEC);
 }
 
 /* From look to look. */
@@ -143,7 +142,7 @@ static void
 how_silence_goes_on(void)
 {
 	GovPeerReport report = {.probes = 1, .timer = GOV_PEER_TIMER_KEEPALIVE, .timer_left = GOV_SECOND, .heard_ago = 1500 * GOV_MSEC};
-	GovPeer		peer = gov_liveness_look(&answering, &report, START + GOV_SECOND);
+	GovPeer		peer = gov_liveness_look(&answering, &report, GOV_SECOND, START + GOV_SECOND);
 	GovPeer		before;
 	GovTime		since = peer.silent_since;
 
@@ -153,7 +152,7 @@ how_silence_goes_on(void)
 	/* the same silence, also if the kernel's clock is a little off */
 	report.probes = 2;
 	report.heard_ago = 2480 * GOV_MSEC;
-	peer = gov_liveness_look(&peer, &report, START + 2 * GOV_SECOND);
+	peer = gov_liveness_look(&peer, &report, GOV_SECOND, START + 2 * GOV_SECOND);
 	CHECK_INT(peer.silent_since, since);
 	CHECK_INT(peer.probed_at, START + 2 * GOV_SECOND);
 	CHECK_INT(peer.unanswered, 2);
@@ -161,13 +160,13 @@ how_silence_goes_on(void)
 
 	/* no further probe */
 	report.heard_ago = 2980 * GOV_MSEC;
-	peer = gov_liveness_look(&before, &report, START + 2500 * GOV_MSEC);
+	peer = gov_liveness_look(&before, &report, GOV_SECOND, START + 2500 * GOV_MSEC);
 	CHECK_INT(peer.probed_at, START + 2 * GOV_SECOND);
 
 	/* data says itself when it was sent */
 	report.retransmits = 3;
 	report.sent_ago = 70 * GOV_MSEC;
-	peer = gov_liveness_look(&before, &report, START + 2500 * GOV_MSEC);
+	peer = gov_liveness_look(&before, &report, GOV_SECOND, START + 2500 * GOV_MSEC);
 	CHECK_INT(peer.silent_since, since);
 	CHECK_INT(peer.probed_at, START + 2430 * GOV_MSEC);
 	CHECK_INT(peer.unanswered, 5);
@@ -175,21 +174,21 @@ how_silence_goes_on(void)
 	/* heard of in between, and silent again */
 	report.retransmits = 0;
 	report.heard_ago = 300 * GOV_MSEC;
-	peer = gov_liveness_look(&before, &report, START + 4 * GOV_SECOND);
+	peer = gov_liveness_look(&before, &report, GOV_SECOND, START + 4 * GOV_SECOND);
 	CHECK_INT(peer.silent_since, START + 4 * GOV_SECOND);
 
 	/* the clock was set forward by an hour: it is not an hour longer */
 	report.heard_ago = 3500 * GOV_MSEC;
-	peer = gov_liveness_look(&before, &report, START + 3603 * GOV_SECOND);
+	peer = gov_liveness_look(&before, &report, GOV_SECOND, START + 3603 * GOV_SECOND);
 	CHECK_INT(peer.silent_since, START + 3603 * GOV_SECOND - 2500 * GOV_MSEC);
 
 	/* and back: counted anew */
-	peer = gov_liveness_look(&before, &report, START - 3600 * GOV_SECOND);
+	peer = gov_liveness_look(&before, &report, GOV_SECOND, START - 3600 * GOV_SECOND);
 	CHECK_INT(peer.silent_since, START - 3600 * GOV_SECOND);
 
 	/* it answers again */
 	report.probes = 0;
-	peer = gov_liveness_look(&before, &report, START + 3 * GOV_SECOND);
+	peer = gov_liveness_look(&before, &report, GOV_SECOND, START + 3 * GOV_SECOND);
 	CHECK_INT(peer.silent_since, 0);
 }
 
@@ -201,6 +200,7 @@ when_it_ends(void)
 		.silent_since = START,
 		.unanswered = 2,
 		.probed_at = START + 18 * GOV_SECOND,
+		.distance = GOV_SECOND,
 	};
 
 	CHECK_INT(gov_liveness_ends_at(&peer, TIMEOUT), START + TIMEOUT);
@@ -234,6 +234,33 @@ states(void)
 	CHECK_STR(gov_liveness_state_name(GOV_PEER_UNKNOWN), "unknown");
 	CHECK_STR(gov_liveness_state_name(GOV_PEER_RESPONSIVE), "responsive");
 	CHECK_STR(gov_liveness_state_name(GOV_PEER_UNRESPONSIVE), "unresponsive");
+}
+
+/* With a timeout that is longer than the kernel can count to in seconds, everything takes its time. */
+static void
+long_distances(void)
+{
+	GovTime		distance = 10 * GOV_SECOND;
+	GovPeerReport report = {.timer = GOV_PEER_TIMER_KEEPALIVE, .timer_left = 9 * GOV_SECOND, .heard_ago = 12 * GOV_SECOND};
+	GovPeer		peer = gov_liveness_look(&answering, &report, distance, START);
+
+	CHECK(peer.is_probed);
+	CHECK(peer.answers);
+	report.heard_ago++;
+	CHECK(!gov_liveness_look(&answering, &report, distance, START).answers);
+	report.timer_left = distance + 100 * GOV_MSEC + 1;
+	CHECK(!gov_liveness_look(&answering, &report, distance, START).is_probed);
+
+	report.probes = 2;
+	report.timer_left = 9 * GOV_SECOND;
+	report.heard_ago = 31 * GOV_SECOND;
+	peer = gov_liveness_look(&answering, &report, distance, START + 30500 * GOV_MSEC);
+	CHECK_INT(peer.silent_since, START + 9500 * GOV_MSEC);
+
+	peer.probed_at = peer.silent_since + 1000 * GOV_SECOND - 11 * GOV_SECOND;
+	CHECK_INT(gov_liveness_ends_at(&peer, 1000 * GOV_SECOND), peer.silent_since + 1000 * GOV_SECOND);
+	peer.probed_at--;
+	CHECK_INT(gov_liveness_ends_at(&peer, 1000 * GOV_SECOND), GOV_NEVER);
 }
 
 /* The last look, by the session itself. */
@@ -389,7 +416,7 @@ run(Link *link, GovTime data_at, GovTime timeout, GovTime first_look)
 			return now;
 		if (now >= look_at)
 		{
-			peer = gov_liveness_look(&peer, &report, now);
+			peer = gov_liveness_look(&peer, &report, GOV_SECOND, now);
 			look_at += GOV_SECOND + (GovTime) (unit_random() % 20) * GOV_MSEC;
 		}
 	}
@@ -451,6 +478,7 @@ const UnitTest liveness_tests[] = {
 	{"liveness: how a silence goes on", how_silence_goes_on},
 	{"liveness: when a silence ends the session", when_it_ends},
 	{"liveness: a peer in one word", states},
+	{"liveness: probes at long distances", long_distances},
 	{"liveness: the last look", still_silent},
 	{"liveness: the verdict on a session", verdicts},
 	{"liveness: links that freeze and thaw", frozen_links},
