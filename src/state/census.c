@@ -442,7 +442,7 @@ gov_census_evidence(const GovCensusRow *row, GovTime now)
 	GovEvidence evidence = {
 		.state = activity->state,
 		.superseded = activity->superseded,
-		.unresponsive = row->verdict.reason == GOV_REASON_UNRESPONSIVE && gov_verdict_is_stale(row->verdict, now),
+		.unresponsive = gov_liveness_state(&activity->peer, now) == GOV_PEER_UNRESPONSIVE,
 		.lease_is_over = activity->lease_until != 0 && activity->lease_until <= now,
 		.retired = activity->retired_at != 0 && activity->retired_at <= now,
 		.blocks = activity->blocks > 0,
