@@ -6,9 +6,9 @@
  * Owns: nothing.                         Runs in: backends, at login.
  *
  * The same tests as InitializeSessionUserId() and CheckMyDatabase() in core
- * make a moment later.  The role is looked up by its name and no other way:
- * core has done so when it chose a line of pg_hba.conf, and finds it so again,
- * so the entry is in its cache.  pg_database is read by a scan on its name, as core
+ * make a moment later.  The role is looked up by its name and in no other way:
+ * core did so when it chose a line of pg_hba.conf, and does so again, so the
+ * entry is in its cache.  pg_database is read by a scan on its name, as core
  * does at this point, and never by the syscache: an access list that was moved
  * out of line would be fetched by it from a table that cannot be opened yet,
  * which is a FATAL that nothing catches.

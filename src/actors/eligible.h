@@ -21,9 +21,10 @@ typedef struct GovRoleEntry
 } GovRoleEntry;
 
 /*
- * Looks a role up by its name, as core does; false if there is none.  Reads
- * shared catalogs only; needs a transaction, may raise what core's own look-up
- * would raise.
+ * Looks a role up by its name, as core does, in the cache: with the changes
+ * that this process has taken note of.  False if there is none.  Reads shared
+ * catalogs only; needs a transaction, may raise what core's own look-up would
+ * raise.
  */
 extern bool gov_eligible_role(const char *name, GovRoleEntry *role);
 

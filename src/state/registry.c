@@ -3,7 +3,7 @@
  * registry.c
  *		Who is connected: a slot for every backend.
  *
- * Owns: GovRegistry in shared memory.
+ * Owns: GovRegistry in shared memory, and beside it what there is for each backend.
  * Runs in: backends (claim, release), governor (move, sweep), views.
  *
  * Locking: GOV_LOCK_SESSIONS, exclusive to change who is in a slot or in which
@@ -35,10 +35,11 @@ typedef struct GovRegistry
 	uint64_t	generation;		/* of the policy by which sessions are classified */
 	GovSessionCounts counts;
 	pg_atomic_uint32 names_left;	/* whether some slot has a new name for the governor */
-	/* followed by the slots, the facts, the details and the new names, one of each per backend */
 } GovRegistry;
 
 static GovRegistry *registry = NULL;
+
+/* One of each per backend, in this order */
 static GovSessionSlot *slots = NULL;
 static GovSessionFacts *all_facts = NULL;
 static char (*details)[GOV_DETAIL_SIZE] = NULL;
@@ -59,16 +60,9 @@ gov_registry_slots(void)
 }
 
 static Size
-slots_offset(void)
-{
-	return MAXALIGN(sizeof(GovRegistry));
-}
-
-static Size
 facts_offset(void)
 {
-	return add_size(slots_offset(),
-					MAXALIGN(mul_size(MaxBackends, sizeof(GovSessionSlot))));
+	return MAXALIGN(mul_size(MaxBackends, sizeof(GovSessionSlot)));
 }
 
 static Size
@@ -87,22 +81,37 @@ new_names_offset(void)
 Size
 gov_registry_shmem_size(void)
 {
-	return add_size(new_names_offset(), mul_size(MaxBackends, GOV_NAME_SIZE));
+	return sizeof(GovRegistry);
 }
 
 void
 gov_registry_shmem_attach(void *memory, bool is_new)
 {
 	registry = memory;
-	slots = (GovSessionSlot *) ((char *) memory + slots_offset());
+	if (!is_new)
+		return;
+
+	memset(memory, 0, sizeof(GovRegistry));
+	pg_atomic_init_u32(&registry->names_left, 0);
+}
+
+Size
+gov_registry_slots_shmem_size(void)
+{
+	return add_size(new_names_offset(), mul_size(MaxBackends, GOV_NAME_SIZE));
+}
+
+void
+gov_registry_slots_shmem_attach(void *memory, bool is_new)
+{
+	slots = memory;
 	all_facts = (GovSessionFacts *) ((char *) memory + facts_offset());
 	details = (char (*)[GOV_DETAIL_SIZE]) ((char *) memory + details_offset());
 	new_names = (char (*)[GOV_NAME_SIZE]) ((char *) memory + new_names_offset());
 	if (!is_new)
 		return;
 
-	memset(memory, 0, gov_registry_shmem_size());
-	pg_atomic_init_u32(&registry->names_left, 0);
+	memset(memory, 0, gov_registry_slots_shmem_size());
 	for (int i = 0; i < MaxBackends; i++)
 	{
 		slots[i].class_id = GOV_NO_CLASS;
