@@ -58,8 +58,16 @@ start() {
 	POSTMASTER[$1]=$(cluster_pid "$WORK/$1")
 	sql -c "CREATE ROLE app LOGIN" -c "CREATE ROLE sleeper LOGIN"
 	if [ "$2" = governed ]; then
-		sql -c "CREATE EXTENSION pg_governor"
+		# the shipped class, at a pace at which none of these logins has to wait
+		sql -c "CREATE EXTENSION pg_governor" -c "UPDATE governor.classes SET connect_rate = '100000/1s' WHERE name = 'function'"
+		sql -c "SELECT governor.reload()" >/dev/null
 	fi
+}
+
+# What a login costs that waits is another figure.
+nobody_waited() {
+	[ "$(sql -p "${PORT[$1]}" -c "SELECT sum(queued) = 0 AND sum(admitted) > 0 FROM governor.stat_classes")" = t ] ||
+		fail "logins had to wait"
 }
 
 # Sequential logins of a function, each of which logs out at once.
@@ -150,6 +158,7 @@ timer() {
 	for ((i = 0; i < 3; i++)); do
 		sql -p "${PORT[$1]}" -c "SELECT governor.reset_stats()" >/dev/null
 		log_in "$1" "$LOGINS"
+		nobody_waited "$1"
 		# the login that asks is counted too, one among thousands
 		sql -p "${PORT[$1]}" -c "SELECT round((extract(epoch FROM login_time) * 1e6 / logins)::numeric, 1) FROM governor.status"
 	done | sort -g | paste -s -d ' ' | sed "s/^/  $2   /"
@@ -272,6 +281,8 @@ for ((i = 0; i < ROUNDS; i++)); do
 	done
 	say ""
 done
+nobody_waited governed
+nobody_waited many
 say "  plain                             $(spread %.0f <"$WORK/plain.us") us"
 say "  page faults of a login: plain $(median <"$WORK/plain.faults"), control $(median <"$WORK/control.faults")," \
 	"governed by 2 rules $(median <"$WORK/governed.faults"), by 250 rules $(median <"$WORK/many.faults")"

@@ -6,7 +6,9 @@
  * Owns: nothing.                         Runs in: backends, at login.
  *
  * The same tests as InitializeSessionUserId() and CheckMyDatabase() in core
- * make a moment later.  pg_database is read by a scan on its name, as core
+ * make a moment later.  The role is looked up by its name and in no other way:
+ * core did so when it chose a line of pg_hba.conf, and does so again, so the
+ * entry is in its cache.  pg_database is read by a scan on its name, as core
  * does at this point, and never by the syscache: an access list that was moved
  * out of line would be fetched by it from a table that cannot be opened yet,
  * which is a FATAL that nothing catches.
@@ -32,20 +34,27 @@
 #include "utils/relcache.h"
 #include "utils/syscache.h"
 
-static bool
-role_lets_in(const GovSessionFacts *facts)
+bool
+gov_eligible_role(const char *name, GovRoleEntry *role)
 {
-	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(facts->role_oid));
-	bool		lets_in;
-	Form_pg_authid role;
+	HeapTuple	tuple = SearchSysCache1(AUTHNAME, CStringGetDatum(name));
+	Form_pg_authid entry;
 
 	if (!HeapTupleIsValid(tuple))
 		return false;
-	role = (Form_pg_authid) GETSTRUCT(tuple);
-	lets_in = role->rolcanlogin &&
-		(role->rolconnlimit < 0 || CountUserBackends(facts->role_oid) < role->rolconnlimit);
+	entry = (Form_pg_authid) GETSTRUCT(tuple);
+	role->is_superuser = entry->rolsuper;
+	role->can_login = entry->rolcanlogin;
+	role->connection_limit = entry->rolconnlimit;
 	ReleaseSysCache(tuple);
-	return lets_in;
+	return true;
+}
+
+static bool
+role_lets_in(const GovSessionFacts *facts, const GovRoleEntry *role)
+{
+	return role->can_login &&
+		(role->connection_limit < 0 || CountUserBackends(facts->role_oid) < role->connection_limit);
 }
 
 /*
@@ -116,9 +125,9 @@ database_lets_in(const GovSessionFacts *facts)
 }
 
 bool
-gov_eligible(const GovSessionFacts *facts)
+gov_eligible(const GovSessionFacts *facts, const GovRoleEntry *role)
 {
-	return role_lets_in(facts) && database_lets_in(facts);
+	return role_lets_in(facts, role) && database_lets_in(facts);
 }
 
 int

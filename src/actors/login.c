@@ -6,7 +6,8 @@
  * The way of a login, top to bottom:
  *
  *		authenticated	core has accepted the client	[login_hook]
- *		facts			who it is and from where		[gov_classify_facts]
+ *		facts			who it is and from where		[gov_classify_facts,
+ *														 gov_eligible_role]
  *		exemption		superusers, replication			[exemption_of]
  *		class			by one generation of the policy	[gov_classify_without_catalog,
  *														 classify_with_catalog]
@@ -55,11 +56,11 @@
 static ClientAuthentication_hook_type previous_hook = NULL;
 
 static GovExemption
-exemption_of(const GovSessionFacts *facts)
+exemption_of(const GovRoleEntry *role)
 {
 	if (am_walsender)
 		return GOV_EXEMPT_REPLICATION;
-	if (superuser_arg(facts->role_oid))
+	if (role->is_superuser)
 		return GOV_EXEMPT_SUPERUSER;
 	return GOV_EXEMPT_NOT;
 }
@@ -147,6 +148,7 @@ static GovTime
 register_session(Port *port)
 {
 	GovSessionFacts facts;
+	GovRoleEntry role;
 	GovTime		waited = 0;
 	GovMode		mode = GOV_MODE_OFF;
 	bool		eligible = true;
@@ -155,14 +157,16 @@ register_session(Port *port)
 	uint64_t	generation;
 	bool		may_become_stale = false;
 
+	/* the password may have taken a while: the role as it is now, which core looks at next */
+	AcceptInvalidationMessages();
 	gov_classify_facts(&facts, port);
 
-	/* a role that does not exist gets no further; core says so */
-	if (!OidIsValid(facts.role_oid))
+	/* one that does not exist gets no further; core says so */
+	if (!gov_eligible_role(port->user_name, &role))
 		return 0;
 
 	/* again if another policy comes into force meanwhile: one generation only */
-	exemption = exemption_of(&facts);
+	exemption = exemption_of(&role);
 	do
 	{
 		generation = gov_policy_generation();
@@ -176,7 +180,7 @@ register_session(Port *port)
 		if (exemption == GOV_EXEMPT_NOT)
 		{
 			mode = gov_admission_mode(classification.class_id);
-			eligible = mode == GOV_MODE_OFF || gov_eligible(&facts);
+			eligible = mode == GOV_MODE_OFF || gov_eligible(&facts, &role);
 		}
 	} while (!gov_registry_claim(&facts, exemption, classification.class_id, classification.position,
 								 generation, mode != GOV_MODE_OFF, on_exit_of_mine));

@@ -3,7 +3,7 @@
  * breakers.c
  *		The circuit breakers and rate limits that all sessions share.
  *
- * Owns: GovBreakerStore in shared memory.
+ * Owns: GovGuards in shared memory, and a slot for each breaker and rate limit.
  * Runs in: backends; the policy loader and the postmaster (install).
  *
  * Locking: one lock for each breaker and each rate limit, held for the few
@@ -45,25 +45,28 @@ typedef struct RateSlot
 	GovWindows	taken;
 } RateSlot;
 
-typedef struct GovBreakerStore
+typedef struct GovGuards
 {
 	pg_atomic_uint32 of_class[GOV_MAX_CLASSES]; /* number of its breaker + 1, 0: none; shifted, and its mode */
-	BreakerSlot slots[FLEXIBLE_ARRAY_MEMBER];	/* then as many RateSlots */
-} GovBreakerStore;
+} GovGuards;
 
-static GovBreakerStore *store = NULL;
+static GovGuards *guards = NULL;
+
+/* As many of each as governor.max_breakers says, in this order */
+static BreakerSlot *breakers = NULL;
 static RateSlot *rates = NULL;
 
 static Size
 breakers_size(void)
 {
-	return MAXALIGN(offsetof(GovBreakerStore, slots) + gov_settings_max_breakers * sizeof(BreakerSlot));
+	return MAXALIGN(gov_settings_max_breakers * sizeof(BreakerSlot));
 }
 
 Size
 gov_breakers_shmem_size(void)
 {
-	return breakers_size() + gov_settings_max_breakers * sizeof(RateSlot);
+	/* not nothing, where there are none */
+	return Max(breakers_size() + gov_settings_max_breakers * sizeof(RateSlot), MAXIMUM_ALIGNOF);
 }
 
 void
@@ -73,27 +76,39 @@ gov_breakers_request_locks(void)
 		RequestNamedLWLockTranche(TRANCHE, 2 * gov_settings_max_breakers);
 }
 
+Size
+gov_breakers_guards_shmem_size(void)
+{
+	return sizeof(GovGuards);
+}
+
+void
+gov_breakers_guards_shmem_attach(void *memory, bool is_new)
+{
+	guards = memory;
+	for (int id = 0; id < GOV_MAX_CLASSES && is_new; id++)
+		pg_atomic_init_u32(&guards->of_class[id], 0);
+}
+
 void
 gov_breakers_shmem_attach(void *memory, bool is_new)
 {
 	LWLockPadded *locks;
 
-	store = memory;
+	breakers = memory;
 	rates = (RateSlot *) ((char *) memory + breakers_size());
 	if (!is_new)
 		return;
 
 	MemSet(memory, 0, gov_breakers_shmem_size());
-	for (int id = 0; id < GOV_MAX_CLASSES; id++)
-		pg_atomic_init_u32(&store->of_class[id], 0);
 	if (gov_settings_max_breakers == 0)
 		return;
 	locks = GetNamedLWLockTranche(TRANCHE);
 	for (int i = 0; i < gov_settings_max_breakers; i++)
 	{
-		store->slots[i].lock = &locks[2 * i].lock;
-		pg_atomic_init_u64(&store->slots[i].refuses_until, 0);
-		pg_atomic_init_u32(&store->slots[i].state, GOV_BREAKER_CLOSED);
+		breakers[i].lock = &locks[2 * i].lock;
+		pg_atomic_init_u64(&breakers[i].refuses_until, 0);
+		pg_atomic_init_u32(&breakers[i].state, GOV_BREAKER_CLOSED);
 		rates[i].lock = &locks[2 * i + 1].lock;
 	}
 }
@@ -135,7 +150,7 @@ gov_breakers_install(const GovPolicy *policy)
 {
 	for (int i = 0; i < gov_settings_max_breakers; i++)
 	{
-		install_breaker(&store->slots[i], &policy->breakers[i]);
+		install_breaker(&breakers[i], &policy->breakers[i]);
 		install_rate(&rates[i], &policy->rates[i]);
 	}
 	for (int id = 0; id < GOV_MAX_CLASSES; id++)
@@ -146,7 +161,7 @@ gov_breakers_install(const GovPolicy *policy)
 
 		if (number >= gov_settings_max_breakers)
 			number = GOV_NO_BREAKER;
-		pg_atomic_write_u32(&store->of_class[id], (uint32) (number + 1) << MODE_BITS | (uint32) class->mode);
+		pg_atomic_write_u32(&guards->of_class[id], (uint32) (number + 1) << MODE_BITS | (uint32) class->mode);
 	}
 }
 
@@ -158,7 +173,7 @@ enter(int number, const char *name)
 
 	if (number < 0 || number >= gov_settings_max_breakers)
 		return NULL;
-	slot = &store->slots[number];
+	slot = &breakers[number];
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	if (slot->settings.used && (name == NULL || strcmp(slot->settings.name, name) == 0))
 		return slot;
@@ -293,7 +308,7 @@ gov_breakers_of_class(int class_id, GovMode *mode)
 	uint32		word;
 
 	Assert(class_id >= 0 && class_id < GOV_MAX_CLASSES);
-	word = pg_atomic_read_u32(&store->of_class[class_id]);
+	word = pg_atomic_read_u32(&guards->of_class[class_id]);
 	*mode = (GovMode) (word & ((1 << MODE_BITS) - 1));
 	return (int) (word >> MODE_BITS) - 1;
 }
@@ -301,7 +316,7 @@ gov_breakers_of_class(int class_id, GovMode *mode)
 bool
 gov_breakers_lets_all_through(int number)
 {
-	GovBreakerState state = (GovBreakerState) pg_atomic_read_u32(&store->slots[number].state);
+	GovBreakerState state = (GovBreakerState) pg_atomic_read_u32(&breakers[number].state);
 
 	return state == GOV_BREAKER_CLOSED || state == GOV_BREAKER_DISABLED || state == GOV_BREAKER_METRICS_ONLY;
 }
@@ -312,7 +327,7 @@ gov_breakers_refuses_until(int class_id)
 	GovMode		mode;
 	int			number = gov_breakers_of_class(class_id, &mode);
 
-	return number == GOV_NO_BREAKER ? 0 : (GovTime) pg_atomic_read_u64(&store->slots[number].refuses_until);
+	return number == GOV_NO_BREAKER ? 0 : (GovTime) pg_atomic_read_u64(&breakers[number].refuses_until);
 }
 
 bool

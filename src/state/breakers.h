@@ -23,6 +23,8 @@
 extern void gov_breakers_request_locks(void);
 extern Size gov_breakers_shmem_size(void);
 extern void gov_breakers_shmem_attach(void *memory, bool is_new);
+extern Size gov_breakers_guards_shmem_size(void);
+extern void gov_breakers_guards_shmem_attach(void *memory, bool is_new);
 
 /*
  * Gives every breaker and rate limit its settings of a new policy.  Those of

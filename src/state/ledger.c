@@ -3,7 +3,7 @@
  * ledger.c
  *		What was decided: counters per class, and the latest events.
  *
- * Owns: GovLedger in shared memory.      Runs in: every process.
+ * Owns: GovCounters and GovEventRing in shared memory.   Runs in: every process.
  *
  * Locking: counters are atomics and are never read together with others.
  * GOV_LOCK_EVENTS guards the ring of events: exclusive to write one, shared to
@@ -43,19 +43,23 @@ typedef struct ClassCounters
 	pg_atomic_uint64 would_wait;
 } ClassCounters;
 
-typedef struct GovLedger
+typedef struct GovCounters
 {
-	ClassCounters classes[GOV_MAX_CLASSES];
 	pg_atomic_uint64 logins;
 	pg_atomic_uint64 login_nanoseconds;
 	pg_atomic_uint64 stats_reset;	/* a GovTime */
+	ClassCounters classes[GOV_MAX_CLASSES];
+} GovCounters;
 
-	/* under GOV_LOCK_EVENTS */
+/* Under GOV_LOCK_EVENTS. */
+typedef struct GovEventRing
+{
 	uint64		next_event;
 	GovEvent	ring[FLEXIBLE_ARRAY_MEMBER];
-} GovLedger;
+} GovEventRing;
 
-static GovLedger *ledger = NULL;
+static GovCounters *counts = NULL;
+static GovEventRing *events = NULL;
 
 static const char *const kind_names[] =
 {
@@ -75,23 +79,22 @@ static const char *const kind_names[] =
 };
 
 Size
-gov_ledger_shmem_size(void)
+gov_ledger_counters_shmem_size(void)
 {
-	return add_size(offsetof(GovLedger, ring),
-					mul_size(gov_settings_event_buffer, sizeof(GovEvent)));
+	return sizeof(GovCounters);
 }
 
 void
-gov_ledger_shmem_attach(void *memory, bool is_new)
+gov_ledger_counters_shmem_attach(void *memory, bool is_new)
 {
-	ledger = memory;
+	counts = memory;
 	if (!is_new)
 		return;
 
-	memset(memory, 0, gov_ledger_shmem_size());
+	memset(memory, 0, sizeof(GovCounters));
 	for (int id = 0; id < GOV_MAX_CLASSES; id++)
 	{
-		ClassCounters *counters = &ledger->classes[id];
+		ClassCounters *counters = &counts->classes[id];
 
 		pg_atomic_init_u64(&counters->admitted, 0);
 		for (int cause = 0; cause < GOV_CAUSE_COUNT; cause++)
@@ -112,9 +115,24 @@ gov_ledger_shmem_attach(void *memory, bool is_new)
 		pg_atomic_init_u64(&counters->gate_passes, 0);
 		pg_atomic_init_u64(&counters->would_wait, 0);
 	}
-	pg_atomic_init_u64(&ledger->logins, 0);
-	pg_atomic_init_u64(&ledger->login_nanoseconds, 0);
-	pg_atomic_init_u64(&ledger->stats_reset, (uint64) gov_clock_now());
+	pg_atomic_init_u64(&counts->logins, 0);
+	pg_atomic_init_u64(&counts->login_nanoseconds, 0);
+	pg_atomic_init_u64(&counts->stats_reset, (uint64) gov_clock_now());
+}
+
+Size
+gov_ledger_events_shmem_size(void)
+{
+	return add_size(offsetof(GovEventRing, ring),
+					mul_size(gov_settings_event_buffer, sizeof(GovEvent)));
+}
+
+void
+gov_ledger_events_shmem_attach(void *memory, bool is_new)
+{
+	events = memory;
+	if (is_new)
+		memset(memory, 0, gov_ledger_events_shmem_size());
 }
 
 const char *
@@ -128,7 +146,7 @@ static void
 add(int class_id, size_t counter, uint64 by)
 {
 	if (class_id >= 0 && class_id < GOV_MAX_CLASSES)
-		pg_atomic_fetch_add_u64((pg_atomic_uint64 *) ((char *) &ledger->classes[class_id] + counter), by);
+		pg_atomic_fetch_add_u64((pg_atomic_uint64 *) ((char *) &counts->classes[class_id] + counter), by);
 }
 
 void
@@ -207,20 +225,20 @@ gov_ledger_count_would_wait(int class_id)
 void
 gov_ledger_count_login(uint64 nanoseconds)
 {
-	pg_atomic_fetch_add_u64(&ledger->logins, 1);
+	pg_atomic_fetch_add_u64(&counts->logins, 1);
 	gov_ledger_add_login_time(nanoseconds);
 }
 
 void
 gov_ledger_add_login_time(uint64 nanoseconds)
 {
-	pg_atomic_fetch_add_u64(&ledger->login_nanoseconds, nanoseconds);
+	pg_atomic_fetch_add_u64(&counts->login_nanoseconds, nanoseconds);
 }
 
 void
 gov_ledger_class_stats(int class_id, GovClassStats *stats)
 {
-	ClassCounters *counters = &ledger->classes[class_id];
+	ClassCounters *counters = &counts->classes[class_id];
 
 	stats->admitted = pg_atomic_read_u64(&counters->admitted);
 	for (int cause = 0; cause < GOV_CAUSE_COUNT; cause++)
@@ -245,20 +263,20 @@ gov_ledger_class_stats(int class_id, GovClassStats *stats)
 void
 gov_ledger_login_stats(GovLoginStats *stats)
 {
-	stats->logins = pg_atomic_read_u64(&ledger->logins);
-	stats->nanoseconds = pg_atomic_read_u64(&ledger->login_nanoseconds);
+	stats->logins = pg_atomic_read_u64(&counts->logins);
+	stats->nanoseconds = pg_atomic_read_u64(&counts->login_nanoseconds);
 }
 
 GovTime
 gov_ledger_stats_reset(void)
 {
-	return (GovTime) pg_atomic_read_u64(&ledger->stats_reset);
+	return (GovTime) pg_atomic_read_u64(&counts->stats_reset);
 }
 
 void
 gov_ledger_reset_class(int class_id)
 {
-	ClassCounters *counters = &ledger->classes[class_id];
+	ClassCounters *counters = &counts->classes[class_id];
 
 	pg_atomic_write_u64(&counters->admitted, 0);
 	for (int cause = 0; cause < GOV_CAUSE_COUNT; cause++)
@@ -285,17 +303,17 @@ gov_ledger_reset(void)
 {
 	for (int id = 0; id < GOV_MAX_CLASSES; id++)
 		gov_ledger_reset_class(id);
-	pg_atomic_write_u64(&ledger->logins, 0);
-	pg_atomic_write_u64(&ledger->login_nanoseconds, 0);
-	pg_atomic_write_u64(&ledger->stats_reset, (uint64) gov_clock_now());
+	pg_atomic_write_u64(&counts->logins, 0);
+	pg_atomic_write_u64(&counts->login_nanoseconds, 0);
+	pg_atomic_write_u64(&counts->stats_reset, (uint64) gov_clock_now());
 }
 
 static void
 append(const GovEvent *event)
 {
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_EVENTS), LW_EXCLUSIVE);
-	memcpy(&ledger->ring[ledger->next_event % gov_settings_event_buffer], event, sizeof(*event));
-	ledger->next_event++;
+	memcpy(&events->ring[events->next_event % gov_settings_event_buffer], event, sizeof(*event));
+	events->next_event++;
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_EVENTS));
 }
 
@@ -391,7 +409,7 @@ void
 gov_ledger_range(uint64 *oldest, uint64 *next)
 {
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_EVENTS), LW_SHARED);
-	*next = ledger->next_event;
+	*next = events->next_event;
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_EVENTS));
 	*oldest = *next > (uint64) gov_settings_event_buffer ?
 		*next - (uint64) gov_settings_event_buffer : 0;
@@ -403,10 +421,10 @@ gov_ledger_read(uint64 number, GovEvent *event)
 	bool		there;
 
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_EVENTS), LW_SHARED);
-	there = number < ledger->next_event &&
-		number + (uint64) gov_settings_event_buffer >= ledger->next_event;
+	there = number < events->next_event &&
+		number + (uint64) gov_settings_event_buffer >= events->next_event;
 	if (there)
-		memcpy(event, &ledger->ring[number % gov_settings_event_buffer], sizeof(*event));
+		memcpy(event, &events->ring[number % gov_settings_event_buffer], sizeof(*event));
 	LWLockRelease(gov_shmem_lock(GOV_LOCK_EVENTS));
 	return there;
 }

@@ -75,8 +75,10 @@ typedef struct GovLoginStats
 	uint64		nanoseconds;	/* spent in our code by all of them */
 } GovLoginStats;
 
-extern Size gov_ledger_shmem_size(void);
-extern void gov_ledger_shmem_attach(void *memory, bool is_new);
+extern Size gov_ledger_counters_shmem_size(void);
+extern void gov_ledger_counters_shmem_attach(void *memory, bool is_new);
+extern Size gov_ledger_events_shmem_size(void);
+extern void gov_ledger_events_shmem_attach(void *memory, bool is_new);
 
 /* The word for a kind, as governor.events shows it. */
 extern const char *gov_event_kind_name(GovEventKind kind);

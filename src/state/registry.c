@@ -3,7 +3,7 @@
  * registry.c
  *		Who is connected: a slot for every backend.
  *
- * Owns: GovRegistry in shared memory.
+ * Owns: GovRegistry in shared memory, and beside it what there is for each backend.
  * Runs in: backends (claim, release), governor (move, sweep), views.
  *
  * Locking: GOV_LOCK_SESSIONS, exclusive to change who is in a slot or in which
@@ -39,10 +39,11 @@ typedef struct GovRegistry
 	pg_atomic_uint32 leases_used;	/* whether a session ever had a lease */
 	GovSessionCounts counts;
 	pg_atomic_uint32 names_left;	/* whether some slot has a new name for the governor */
-	/* followed by the slots, the facts, the details and the new names, one of each per backend */
 } GovRegistry;
 
 static GovRegistry *registry = NULL;
+
+/* One of each per backend, in this order */
 static GovSessionSlot *slots = NULL;
 static GovSessionFacts *all_facts = NULL;
 static char (*details)[GOV_DETAIL_SIZE] = NULL;
@@ -63,16 +64,9 @@ gov_registry_slots(void)
 }
 
 static Size
-slots_offset(void)
-{
-	return MAXALIGN(sizeof(GovRegistry));
-}
-
-static Size
 facts_offset(void)
 {
-	return add_size(slots_offset(),
-					MAXALIGN(mul_size(MaxBackends, sizeof(GovSessionSlot))));
+	return MAXALIGN(mul_size(MaxBackends, sizeof(GovSessionSlot)));
 }
 
 static Size
@@ -91,25 +85,40 @@ new_names_offset(void)
 Size
 gov_registry_shmem_size(void)
 {
-	return add_size(new_names_offset(), mul_size(MaxBackends, GOV_NAME_SIZE));
+	return sizeof(GovRegistry);
 }
 
 void
 gov_registry_shmem_attach(void *memory, bool is_new)
 {
 	registry = memory;
-	slots = (GovSessionSlot *) ((char *) memory + slots_offset());
+	if (!is_new)
+		return;
+
+	memset(memory, 0, sizeof(GovRegistry));
+	pg_atomic_init_u32(&registry->names_left, 0);
+	pg_atomic_init_u32(&registry->leases_used, 0);
+	if (!pg_strong_random(&registry->seed, sizeof(registry->seed)))
+		registry->seed = (uint64) gov_clock_now();
+}
+
+Size
+gov_registry_slots_shmem_size(void)
+{
+	return add_size(new_names_offset(), mul_size(MaxBackends, GOV_NAME_SIZE));
+}
+
+void
+gov_registry_slots_shmem_attach(void *memory, bool is_new)
+{
+	slots = memory;
 	all_facts = (GovSessionFacts *) ((char *) memory + facts_offset());
 	details = (char (*)[GOV_DETAIL_SIZE]) ((char *) memory + details_offset());
 	new_names = (char (*)[GOV_NAME_SIZE]) ((char *) memory + new_names_offset());
 	if (!is_new)
 		return;
 
-	memset(memory, 0, gov_registry_shmem_size());
-	pg_atomic_init_u32(&registry->names_left, 0);
-	pg_atomic_init_u32(&registry->leases_used, 0);
-	if (!pg_strong_random(&registry->seed, sizeof(registry->seed)))
-		registry->seed = (uint64) gov_clock_now();
+	memset(memory, 0, gov_registry_slots_shmem_size());
 	for (int i = 0; i < MaxBackends; i++)
 	{
 		slots[i].class_id = GOV_NO_CLASS;

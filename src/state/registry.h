@@ -115,6 +115,8 @@ typedef struct GovSessionCounts
 
 extern Size gov_registry_shmem_size(void);
 extern void gov_registry_shmem_attach(void *memory, bool is_new);
+extern Size gov_registry_slots_shmem_size(void);
+extern void gov_registry_slots_shmem_attach(void *memory, bool is_new);
 
 /* How many slots there are; slot numbers run from 0. */
 extern int	gov_registry_slots(void);

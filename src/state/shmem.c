@@ -37,7 +37,12 @@ static const char *const lock_names[GOV_LOCK_COUNT] =
 	[GOV_LOCK_VERSIONS] = "pg_governor_versions",
 };
 
-/* Who has a struct in shared memory. */
+/*
+ * Who has a struct in shared memory.  They lie there in this order.  A process
+ * pays for each page that it is the first to touch, and the kernel maps its
+ * neighbours with it: so what every login looks at comes together, and what is
+ * long comes last.  The policy is of both kinds, and begins with what is looked at.
+ */
 static const struct
 {
 	const char *name;
@@ -45,15 +50,18 @@ static const struct
 	void		(*attach) (void *memory, bool is_new);
 }			structs[] =
 {
-	{"pg_governor policy", gov_policy_shmem_size, gov_policy_shmem_attach},
-	{"pg_governor sessions", gov_registry_shmem_size, gov_registry_shmem_attach},
-	{"pg_governor queue", gov_queue_shmem_size, gov_queue_shmem_attach},
-	{"pg_governor breakers", gov_breakers_shmem_size, gov_breakers_shmem_attach},
 	{"pg_governor gate", gov_gate_shmem_size, gov_gate_shmem_attach},
+	{"pg_governor pulse", gov_pulse_shmem_size, gov_pulse_shmem_attach},
+	{"pg_governor guards", gov_breakers_guards_shmem_size, gov_breakers_guards_shmem_attach},
+	{"pg_governor registry", gov_registry_shmem_size, gov_registry_shmem_attach},
+	{"pg_governor counters", gov_ledger_counters_shmem_size, gov_ledger_counters_shmem_attach},
+	{"pg_governor policy", gov_policy_shmem_size, gov_policy_shmem_attach},
+	{"pg_governor queue", gov_queue_shmem_size, gov_queue_shmem_attach},
+	{"pg_governor sessions", gov_registry_slots_shmem_size, gov_registry_slots_shmem_attach},
 	{"pg_governor versions", gov_versions_shmem_size, gov_versions_shmem_attach},
 	{"pg_governor peers", gov_peers_shmem_size, gov_peers_shmem_attach},
-	{"pg_governor ledger", gov_ledger_shmem_size, gov_ledger_shmem_attach},
-	{"pg_governor pulse", gov_pulse_shmem_size, gov_pulse_shmem_attach},
+	{"pg_governor breakers", gov_breakers_shmem_size, gov_breakers_shmem_attach},
+	{"pg_governor events", gov_ledger_events_shmem_size, gov_ledger_events_shmem_attach},
 };
 
 /* In shared memory too: where backends are started by exec, only the postmaster can look locks up. */

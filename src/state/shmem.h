@@ -3,16 +3,18 @@
  * shmem.h
  *		Shared memory as a whole: its sizes, its locks and their order.
  *
- * Each module of src/state owns one struct in shared memory:
+ * Each module of src/state owns what it has in shared memory:
  *
  *		struct				file		lock					lock guards
  *		GovPolicyStore		policy.c	GOV_LOCK_POLICY			the policy in force, the load protocol
  *										GOV_LOCK_POLICY_FILE	the file of the policy
- *		GovRegistry			registry.c	GOV_LOCK_SESSIONS		who is in which slot, counts per class
+ *		GovRegistry, slots	registry.c	GOV_LOCK_SESSIONS		who is in which slot, counts per class
  *		GovQueue			queue.c		GOV_LOCK_SESSIONS		who waits, what admissions are held against
  *		GovVersions			versions.c	GOV_LOCK_VERSIONS		which versions of functions have logged in
- *		GovLedger			ledger.c	GOV_LOCK_EVENTS			the ring of events (counters are atomics)
- *		GovBreakerStore		breakers.c	one of its own for each	that breaker, that rate limit
+ *		GovCounters			ledger.c	none					(atomics)
+ *		GovEventRing		ledger.c	GOV_LOCK_EVENTS			the ring of events
+ *		GovGuards			breakers.c	none					which breaker guards a class (atomics)
+ *		BreakerSlot, RateSlot	breakers.c	one of its own for each	that breaker, that rate limit
  *		GovGate				gate.c		one of its own for each	who waits at that class's gate (tickets are atomics)
  *		GovPeers			peers.c		none					what is known of each peer; the governor alone writes
  *		GovPulse			pulse.c		GOV_LOCK_PULSE			the governor's latch and its statistics

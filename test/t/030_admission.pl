@@ -304,6 +304,57 @@ subtest 'logins that core will refuse' => sub {
 	empties('evicting');
 };
 
+subtest 'a role that is altered while its client looks for the password' => sub {
+	my $hba = $node->data_dir . '/pg_hba.conf';
+
+	$admin->run(
+		"CREATE ROLE fired LOGIN PASSWORD 'secret'",
+		"CREATE ROLE raised LOGIN PASSWORD 'secret'",
+		"CREATE ROLE retired LOGIN SUPERUSER PASSWORD 'secret'");
+	append_to_file("$hba.new", "local all fired,raised,retired password\n" . slurp_file($hba));
+	rename "$hba.new", $hba or die "rename: $!";
+	$admin->run('SELECT pg_reload_conf()');
+
+	# until the postmaster has read it
+	for (;;)
+	{
+		my $client = GovClient->start_login($node, user => 'fired', application_name => 'evicting');
+		my ($type, $message) = $client->receive;
+
+		$client->vanish;
+		last if unpack('N', $message) == 3;
+	}
+	empties('evicting');
+
+	my @in = map { login('evicting') } 1 .. 3;
+	my $before = row_of('stat_classes', 'evicting', 'admitted, evicted, queued, refused');
+	my %client = map { $_ => GovClient->start_login($node, user => $_, application_name => 'evicting') } qw(fired raised retired);
+
+	is(unpack('N', ($client{$_}->receive)[1]), 3, "$_: a password is asked for") foreach sort keys %client;
+	$admin->wait_for("SELECT count(*) = 3 FROM governor.sessions WHERE class = 'evicting' AND idle_for > interval '300 ms'");
+	$admin->run('ALTER ROLE fired NOLOGIN', 'ALTER ROLE raised SUPERUSER', 'ALTER ROLE retired NOSUPERUSER');
+
+	foreach my $role (qw(fired raised))
+	{
+		$client{$role}->send('p', "secret\0");
+		$client{$role}->finish_login;
+	}
+	is($client{fired}->error->{C}, '28000', 'core refuses one that may not log in any more');
+	is($admin->value('SELECT verdict FROM governor.sessions WHERE pid = ' . $client{raised}->pid),
+		'exempt', 'one that is a superuser by now is exempt');
+	is(row_of('stat_classes', 'evicting', 'admitted, evicted, queued, refused'), $before, 'they cost nobody anything');
+	ok($_->works, 'everybody is alive') foreach @in;
+
+	$admin->wait_for("SELECT count(*) = 3 FROM governor.sessions WHERE class = 'evicting' AND idle_for > interval '300 ms'");
+	$client{retired}->send('p', "secret\0");
+	$client{retired}->finish_login;
+	is($admin->value('SELECT class FROM governor.sessions WHERE pid = ' . $client{retired}->pid),
+		'evicting', 'one that is none any more is governed');
+	is(row_of('stat_classes', 'evicting', 'evicted'), 1 + (split /\|/, $before)[1], 'and has its place by the rules');
+	$_->vanish foreach @in, $client{raised}, $client{retired};
+	empties('evicting');
+};
+
 subtest 'a database with 1500 grantees' => sub {
 	# its list of rights is kept out of line, where no login can read it
 	$admin->run(
