@@ -57,13 +57,21 @@ sub holder
 	return $client;
 }
 
-# A session that has begun a statement and waits for a lock.
-sub waiter
+# A session that has sent a statement which will have to wait, unless whom it waits for is gone by then.
+sub sender
 {
 	my ($statement, $client) = @_;
 
 	$client ||= login('blind');
 	$client->start($statement);
+	return $client;
+}
+
+# The same, once it waits; for locks of those who stay.
+sub waiter
+{
+	my $client = sender(@_);
+
 	$admin->wait_for("SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = " . $client->pid)
 	  or die 'nothing to wait for';
 	return $client;
@@ -133,7 +141,7 @@ my $early = holder('patient', "UPDATE work SET note = 'lost' WHERE id = 100");
 subtest 'a row' => sub {
 	my $log = log_position($node);
 	my $holder = holder('short', "UPDATE work SET note = 'lost' WHERE id = 1");
-	my $waiter = waiter("UPDATE work SET note = 'kept' WHERE id = 1");
+	my $waiter = sender("UPDATE work SET note = 'kept' WHERE id = 1");
 	my $pid = $holder->pid;
 
 	is_farewell($holder, 1, 'whoever holds it ends');
@@ -167,8 +175,8 @@ subtest 'any lock' => sub {
 		my ($held, $wanted) = @{ $cases{$name} };
 		my $holder = holder('short', $held);
 
-		my $waiter = login('blind');
-		$waiter->start($wanted);
+		my $waiter = sender($wanted);
+
 		is_farewell($holder, 1, $name);
 		is_through($waiter, 'and the other one goes on');
 	}
@@ -206,11 +214,8 @@ subtest 'who waits on whom' => sub {
 
 subtest 'a chain, of which only the head is idle' => sub {
 	my $head = holder('short', 'SELECT FROM work WHERE id = 20 FOR UPDATE');
-	my $middle = login('short');
-	$middle->run('BEGIN', 'SELECT FROM work WHERE id = 21 FOR UPDATE');
-	$middle->start('SELECT FROM work WHERE id = 20 FOR UPDATE');
-	my $tail = login('blind');
-	$tail->start('DELETE FROM work WHERE id = 21');
+	my $middle = sender('BEGIN; SELECT FROM work WHERE id = 21 FOR UPDATE; SELECT FROM work WHERE id = 20 FOR UPDATE', login('short'));
+	my $tail = sender('DELETE FROM work WHERE id = 21');
 	my $detail = $head->wait_for_end->{D};
 
 	like($detail, qr/; [12] waited for it\.$/, 'the head ends');
@@ -279,27 +284,24 @@ subtest 'nobody waits' => sub {
 	$resting->run('SELECT pg_advisory_unlock(8)');
 	is_through($waiter, 'until it lets go');
 
-	my $busy = login('short');
-	$busy->run('BEGIN', 'SELECT FROM work WHERE id = 31 FOR UPDATE');
-	$busy->start('SELECT pg_sleep(1.5)');
-	my $other = waiter('DELETE FROM work WHERE id = 31');
+	my $busy = sender('BEGIN; SELECT FROM work WHERE id = 31 FOR UPDATE; SELECT pg_sleep(1.5); COMMIT', login('short'));
+	my $other = sender('DELETE FROM work WHERE id = 31');
 	is_through($busy, 'who works is left alone');
-	$busy->run('COMMIT');
 	is_through($other, 'to its end');
 };
 
 subtest 'failed, prepared' => sub {
-	my $failed = holder('short', "UPDATE work SET note = 'lost' WHERE id = 32");
-	my $waiter = waiter("UPDATE work SET note = 'kept' WHERE id = 32");
-
-	$failed->query('SELECT 1/0');
-	is_through($waiter, 'one that has failed holds nothing');
+	my $failed = login('short');
+	$failed->query("BEGIN; UPDATE work SET note = 'lost' WHERE id = 32; SELECT 1/0");
+	is_error($failed, '22012', 'one that has failed');
+	my $waiter = sender("UPDATE work SET note = 'kept' WHERE id = 32");
+	is_through($waiter, 'holds nothing');
 	wait_for_sweeps($admin, 15);
 	is(blocks_of($failed), '0', 'nobody waits on it');
 	$failed->run('ROLLBACK');
 	ok($failed->works, 'and it stays');
 
-	$failed->run('BEGIN', "UPDATE work SET note = 'lost' WHERE id = 32", "PREPARE TRANSACTION 'p'", 'BEGIN', 'SELECT 1');
+	$failed->run("BEGIN; UPDATE work SET note = 'lost' WHERE id = 32; PREPARE TRANSACTION 'p'", 'BEGIN', 'SELECT 1');
 	$waiter = waiter("UPDATE work SET note = 'kept' WHERE id = 32");
 	wait_for_sweeps($admin, 15);
 	is(blocks_of($failed), '0', 'a prepared transaction is nobody\'s');
@@ -351,7 +353,7 @@ subtest 'who counts as waiting' => sub {
 
 subtest 'of two reasons' => sub {
 	my $holder = holder('either', 'SELECT FROM work WHERE id = 61 FOR UPDATE');
-	my $waiter = waiter('DELETE FROM work WHERE id = 61');
+	my $waiter = sender('DELETE FROM work WHERE id = 61');
 
 	like($holder->wait_for_end->{D}, qr/^Reason "idle_in_transaction", .* s\.$/, 'the one that comes true first');
 	is_through($waiter, 'goes on');
@@ -421,7 +423,7 @@ subtest 'who has rested for longer, before anybody waits' => sub {
 
 	ok($admin->wait_for("SELECT idle_for > '9 s' FROM governor.sessions WHERE pid = $pid"), 'is there');
 	my $began = time();
-	my $waiter = waiter("UPDATE work SET note = 'kept' WHERE id = 100");
+	my $waiter = sender("UPDATE work SET note = 'kept' WHERE id = 100");
 	is_farewell($early, 1, 'and ends');
 	cmp_ok(time() - $began, '<', 8, 'at once, and not as long after the wait began');
 	is_through($waiter, 'whereupon it is over');
@@ -436,7 +438,7 @@ subtest 'between two sweeps' => sub {
 	$admin->run('SELECT governor.reload()');    # which makes the governor look now
 	my $began = time();
 	$holder->run('BEGIN', 'SELECT FROM work WHERE id = 90 FOR UPDATE');
-	my $waiter = waiter('DELETE FROM work WHERE id = 90');
+	my $waiter = sender('DELETE FROM work WHERE id = 90');
 	is_farewell($holder, 1, 'it ends');
 	cmp_ok(time() - $began, '<', 30, 'long before the next regular sweep');
 	is_through($waiter, 'and the other one goes on');
