@@ -1,0 +1,502 @@
+#!/usr/bin/env bash
+#
+# gate.sh
+#	What the gate does to throughput and latency where many clients work at once,
+#	beside PostgreSQL alone and PgBouncer; what it costs where it is never full;
+#	and how long the unluckiest waits.
+#
+# shellcheck source=bench/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+HERE=$TREE/bench/gate
+
+ALL_PARTS=(throughput ungated tickets fairness pair)
+ALL_WORKLOADS=(hot tpcb select)
+ALL_VARIANTS=(off gate pgbouncer)
+
+PARTS=()
+WORKLOADS=()
+VARIANTS=()
+CLIENTS=()
+ROUNDS=3
+RUN_SECONDS=5
+SCALE=20
+FSYNC=on
+declare -A LIMIT=([hot]=8 [tpcb]=16 [select]=8)	# the best fixed ones on two processors
+COST_ROUNDS=60
+BATCH=500
+COUNTED=2000				# transactions whose instructions are counted
+COUNT=yes
+FAIR_CLIENTS=256
+FAIR_SECONDS=10
+PAIR_CLIENTS=(8 64 256)
+
+usage() {
+	cat <<-'USAGE'
+		Usage: scripts/bench gate [OPTION]... [PART]...
+
+		  throughput   updates of one of ten hot rows, TPC-B, and select only, by 1 to 512 clients:
+		               PostgreSQL alone, the gate at a fixed limit, PgBouncer with as large a pool
+		  ungated      the server's CPU and instructions for a transaction that finds a ticket free
+		  tickets      nanoseconds of a ticket, for one session alone and for many at once
+		  fairness     equal clients on hot rows: the longest wait, and the mean
+		  pair         updates of two of the ten rows in any order, which deadlock
+
+		Without a PART all of them, in about 22 minutes; --small in about two.
+
+		  --rounds N         rounds, each with every variant (default 3)
+		  --seconds N        of a run (default 5)
+		  --clients N        only so many (may be repeated): 1, 8, 64, 256, 512
+		  --workload NAME    only this one (may be repeated): hot, tpcb, select
+		  --variant NAME     only this one (may be repeated): off, gate, pgbouncer
+		  --limit NAME=N     max_active, and PgBouncer's pool, of a workload (default hot=8, tpcb=16, select=8)
+		  --scale N          of pgbench's tables (default 20)
+		  --no-fsync         do not wait for the disk
+		  --no-instructions  do not count instructions, which takes valgrind
+		  --small            a quick look: 1 round of 2 s, 8 and 256 clients
+		  --help             this text
+
+		Installs pgbouncer and valgrind where they are missing.
+	USAGE
+}
+
+small() {
+	ROUNDS=1 RUN_SECONDS=2 CLIENTS=(8 256) COST_ROUNDS=10 COUNTED=200 FAIR_SECONDS=3 PAIR_CLIENTS=(64)
+}
+
+# One of a list, the value of an option.  Usage: VARIABLE=$(one_of OPTION VALUE NAME...)
+one_of() {
+	[[ -n "${2:-}" && " ${*:3} " = *" $2 "* ]] || fail "$1 takes one of ${*:3}"
+	say "$2"
+}
+
+set_limit() {
+	[[ "${1:-}" =~ ^(hot|tpcb|select)=[1-9][0-9]*$ ]] || fail "--limit takes a workload and a number, as hot=8"
+	LIMIT[${1%=*}]=${1#*=}
+}
+
+while [ $# -gt 0 ]; do
+	case $1 in
+		--rounds) ROUNDS=$(number_of "$@"); shift 2 ;;
+		--seconds) RUN_SECONDS=$(number_of "$@"); shift 2 ;;
+		--clients) CLIENTS+=("$(number_of "$@")"); shift 2 ;;
+		--workload) WORKLOADS+=("$(one_of "$1" "${2:-}" "${ALL_WORKLOADS[@]}")"); shift 2 ;;
+		--variant) VARIANTS+=("$(one_of "$1" "${2:-}" "${ALL_VARIANTS[@]}")"); shift 2 ;;
+		--limit) set_limit "${2:-}"; shift 2 ;;
+		--scale) SCALE=$(number_of "$@"); shift 2 ;;
+		--no-fsync) FSYNC=off; shift ;;
+		--no-instructions) COUNT=no; shift ;;
+		--small) small; shift ;;
+		--help) usage; exit 0 ;;
+		*)
+			[[ " ${ALL_PARTS[*]} " = *" $1 "* ]] || { usage >&2; exit 2; }
+			PARTS+=("$1")
+			shift
+			;;
+	esac
+done
+[ ${#PARTS[@]} -gt 0 ] || PARTS=("${ALL_PARTS[@]}")
+[ ${#WORKLOADS[@]} -gt 0 ] || WORKLOADS=("${ALL_WORKLOADS[@]}")
+[ ${#VARIANTS[@]} -gt 0 ] || VARIANTS=("${ALL_VARIANTS[@]}")
+[ ${#CLIENTS[@]} -gt 0 ] || CLIENTS=(1 8 64 256 512)
+
+# Is a part, a workload or a variant of a list?  Usage: has NAME LIST...
+has() {
+	[[ " ${*:2} " = *" $1 "* ]]
+}
+
+#
+# Two clusters with the same data, one of them with the library, and PgBouncer before the other one
+#
+
+declare -A PORT
+BOUNCER_PORT=
+
+# Usage: start NAME
+start() {
+	local most=512 n
+
+	for n in "${CLIENTS[@]}" "$FAIR_CLIENTS"; do
+		[ "$n" -le "$most" ] || most=$n
+	done
+	step "making the data of cluster $1"
+	cluster_init "$WORK/$1"
+	cluster_configure "$WORK/$1" <<-CONF
+		governor.mode = enforce
+		max_connections = $((most + 30))
+		shared_buffers = 512MB
+		fsync = $FSYNC
+		autovacuum = off
+		checkpoint_timeout = 1h
+		max_wal_size = 8GB
+		log_min_messages = fatal
+		log_checkpoints = off
+	CONF
+	[ "$1" = governed ] || cluster_configure "$WORK/$1" <<<"shared_preload_libraries = ''"
+	cluster_start "$WORK/$1"
+	PORT[$1]=$PGPORT
+	sql -c "CREATE ROLE app LOGIN" -c "CREATE TABLE hot (id int PRIMARY KEY, n int)" \
+		-c "INSERT INTO hot SELECT i, 0 FROM generate_series(1, 10) i" -c "GRANT ALL ON hot TO app"
+	"$PG_BIN/pgbench" -i -q -s "$SCALE" >"$WORK/pgbench.log" 2>&1 || {
+		show_tail "$WORK/pgbench.log" >&2
+		fail "pgbench could not make its tables"
+	}
+	sql -c "GRANT ALL ON pgbench_accounts, pgbench_branches, pgbench_tellers, pgbench_history TO app"
+}
+
+# A class for each workload, and one that is never full.
+make_classes() {
+	sql -p "${PORT[governed]}" <<-SQL
+		CREATE EXTENSION pg_governor;
+		INSERT INTO governor.classes (name, max_active, gate_timeout) VALUES
+			('hot', ${LIMIT[hot]}, '1 h'), ('tpcb', ${LIMIT[tpcb]}, '1 h'), ('select', ${LIMIT[select]}, '1 h'),
+			('wide', 1000, '1 h'), ('free', NULL, '1 h');
+		INSERT INTO governor.rules (position, class, application_name)
+			SELECT row_number() OVER (ORDER BY name), name, name FROM governor.classes WHERE NOT shipped;
+	SQL
+	sql -p "${PORT[governed]}" -c "SELECT governor.reload()" >/dev/null
+}
+
+# A pool for each workload is a database of PgBouncer's own.
+start_bouncer() {
+	local tries
+
+	BOUNCER_PORT=$(free_port)
+	run_as_server tee "$WORK/bouncer.users" >/dev/null <<<'"app" ""'
+	run_as_server tee "$WORK/bouncer.ini" >/dev/null <<-INI
+		[databases]
+		hot = host=$WORK port=${PORT[plain]} dbname=postgres pool_size=${LIMIT[hot]}
+		tpcb = host=$WORK port=${PORT[plain]} dbname=postgres pool_size=${LIMIT[tpcb]}
+		select = host=$WORK port=${PORT[plain]} dbname=postgres pool_size=${LIMIT[select]}
+		[pgbouncer]
+		listen_addr =
+		listen_port = $BOUNCER_PORT
+		unix_socket_dir = $WORK
+		listen_backlog = 4096
+		auth_type = trust
+		auth_file = $WORK/bouncer.users
+		pool_mode = transaction
+		max_client_conn = 2000
+		logfile = $WORK/bouncer.log
+		pidfile = $WORK/bouncer.pid
+		log_connections = 0
+		log_disconnections = 0
+		log_pooler_errors = 0
+	INI
+	# stepping down to another user sets the usual limit of open files again
+	# shellcheck disable=SC2016
+	if ! run_as_server bash -c 'ulimit -n "$(ulimit -Hn)" && exec pgbouncer -q -d "$1"' - "$WORK/bouncer.ini" \
+		>"$WORK/bouncer.start" 2>&1; then
+		show_tail "$WORK/bouncer.start" >&2
+		fail "PgBouncer did not start"
+	fi
+	on_exit stop_bouncer
+	for ((tries = 0; ; tries++)); do
+		if sql -p "$BOUNCER_PORT" -U app -d hot -c "SELECT 1" >/dev/null 2>&1; then
+			break
+		fi
+		if [ "$tries" = 100 ]; then
+			show_tail "$WORK/bouncer.log" >&2
+			fail "PgBouncer does not let anybody in"
+		fi
+		sleep 0.1
+	done
+}
+
+stop_bouncer() {
+	local pid
+
+	pid=$(cat "$WORK/bouncer.pid" 2>/dev/null) || return 0
+	if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = pgbouncer ]; then
+		kill -TERM "$pid"
+		while [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = pgbouncer ]; do
+			sleep 0.05
+		done
+	fi
+	rm -f "$WORK/bouncer.pid"
+}
+
+#
+# A run
+#
+
+# Where a variant's clients log in.  Usage: dsn_of VARIANT WORKLOAD
+dsn_of() {
+	case $1 in
+		off) say "host=$WORK port=${PORT[plain]} dbname=postgres user=app" ;;
+		pgbouncer) say "host=$WORK port=$BOUNCER_PORT dbname=$2 user=app" ;;
+		gate) say "host=$WORK port=${PORT[governed]} dbname=postgres user=app application_name=$2" ;;
+	esac
+}
+
+cluster_of() {
+	case $1 in
+		gate) say governed ;;
+		*) say plain ;;
+	esac
+}
+
+# Makes the tables as they were, so that every run begins with the same.  Usage: tidy CLUSTER WORKLOAD
+tidy() {
+	case $2 in
+		hot | pair) sql -p "${PORT[$1]}" -c "VACUUM hot" ;;
+		tpcb)
+			sql -p "${PORT[$1]}" -c "TRUNCATE pgbench_history" -c "VACUUM pgbench_branches, pgbench_tellers" \
+				-c "VACUUM pgbench_accounts" -c "CHECKPOINT"
+			;;
+	esac
+}
+
+# The pgbench of a workload; its report is in $WORK/report, and the log of its transactions in $WORK/log.*.
+# Usage: bench_run WORKLOAD CLIENTS SECONDS DSN
+bench_run() {
+	local jobs script=(-f "$WORK/$1.sql")
+
+	jobs=$(processors)
+	[ "$jobs" -le "$2" ] || jobs=$2
+	[ "$1" != tpcb ] || script=(-b tpcb-like -s "$SCALE")
+	[ "$1" != select ] || script=(-b select-only -s "$SCALE")
+	rm -f "$WORK"/log.*
+	run "$WORK/report" "$PG_BIN/pgbench" -n -c "$2" -j "$jobs" -T "$3" "${script[@]}" \
+		-l --log-prefix="$WORK/log" "$4" 2>"$WORK/pgbench.log" || {
+		show_tail "$WORK/pgbench.log" >&2
+		fail "pgbench failed"
+	}
+}
+
+# Usage: record WORKLOAD CLIENTS VARIANT ROUND SECONDS
+record() {
+	tidy "$(cluster_of "$3")" "$1"
+	bench_run "$1" "$2" "$5" "$(dsn_of "$3" "$1")"
+	perl "$HERE/record.pl" "$1" "$2" "$3" "$4" "$WORK/report" "$WORK"/log.* >>"$RECORDS"
+}
+
+# A column of the records.  Usage: figure WORKLOAD CLIENTS VARIANT COLUMN [OTHER]
+figure() {
+	perl "$HERE/table.pl" "$RECORDS" "$@"
+}
+
+# The variants that are there, beginning with another one in each round.  Usage: variants_of ROUND
+variants_of() {
+	local by=$((($1 - 1) % ${#VARIANTS[@]}))
+
+	printf '%s\n' "${VARIANTS[@]:by}" "${VARIANTS[@]:0:by}"
+}
+
+#
+# Throughput
+#
+
+throughput_part() {
+	local round workload clients variant
+
+	say "---- throughput: $ROUNDS rounds of $RUN_SECONDS s, the variants in turns; fsync $FSYNC; clients and servers on the same"
+	say "     processors, over unix sockets; pgbench's default protocol (simple). Latencies are the clients': the time"
+	say "     in a queue is in them. off: PostgreSQL without the library; gate: max_active, pgbouncer: pool_size,"
+	say "     in transaction mode: hot ${LIMIT[hot]}, tpcb ${LIMIT[tpcb]} (scale $SCALE), select ${LIMIT[select]}"
+	for ((round = 1; round <= ROUNDS; round++)); do
+		for workload in "${WORKLOADS[@]}"; do
+			for clients in "${CLIENTS[@]}"; do
+				for variant in $(variants_of "$round"); do
+					record "$workload" "$clients" "$variant" "$round" "$RUN_SECONDS"
+				done
+			done
+		done
+	done
+	for workload in "${WORKLOADS[@]}"; do
+		say ""
+		say "$workload: medians (extremes) of the rounds"
+		perl "$HERE/table.pl" "$RECORDS" "$workload"
+	done
+	say ""
+	must "hot rows, 256 clients, gate / PostgreSQL alone" "$(figure hot 256 gate tps off)" '>=' 3
+	must "hot rows, 512 clients, gate / PostgreSQL alone" "$(figure hot 512 gate tps off)" '>=' 4
+	must "TPC-B, 256 clients, gate / PostgreSQL alone" "$(figure tpcb 256 gate tps off)" '>=' 1.7
+	must "TPC-B, 512 clients, gate / PostgreSQL alone" "$(figure tpcb 512 gate tps off)" '>=' 3
+	say ""
+	[ "$KEEP" != yes ] || cp "$RECORDS" "$RESULTS/gate.csv"
+	[ "$KEEP" != yes ] || perl "$HERE/chart.pl" "$RECORDS" >"$RESULTS/gate.svg"
+}
+
+#
+# Never full
+#
+
+# Where new backends run, and the server itself.  Usage: pin PROCESSORS
+pin() {
+	taskset -a -c -p "$1" "$(cluster_pid "$WORK/governed")" >/dev/null || fail "could not pin the server"
+}
+
+# How much more a statement takes than the one without a gate in its round: 3 the CPU, 4 the wait.
+# Usage: more NAME COLUMN KIND
+more() {
+	awk -v name="$1-$3" -v base="free-$3" -v column="$2" '
+		$2 == base { one[$1] = $column }
+		$2 == name { it[$1] = $column }
+		END { for (round in it) printf "%.4f\n", it[round] - one[round] }' "$WORK/cost"
+}
+
+# Usage: cost_of NAME COLUMN
+cost_of() {
+	awk -v name="$1" -v column="$2" '$2 == name { print $column }' "$WORK/cost"
+}
+
+# One process of cost after the other, each with new sessions, so that no session's place in memory decides.
+ungated_part() {
+	local kind pass base passes=6 sets=()
+	local -A statement=(
+		[nothing]="SELECT 1"
+		[select]="SELECT abalance FROM pgbench_accounts WHERE aid = 4711"
+		[update]="UPDATE hot SET n = n + 1 WHERE id = 1 RETURNING n"
+	)
+	local name class dsn="host=$WORK port=${PORT[governed]} dbname=postgres user=app"
+
+	say "---- ungated: the backend's CPU for a prepared statement in a class with a gate that is never full (wide), beside"
+	say "     a class without a gate (free), and another session of that class as the control; in turns, $((COST_ROUNDS / passes * passes)) rounds of"
+	say "     $BATCH each, new sessions after each $((COST_ROUNDS / passes)); client and server on processors of their own"
+	pin "$(($(processors) - 1))"
+	for name in free:free control:free wide:wide; do
+		class=${name#*:} name=${name%:*}
+		sets+=("--dsn=$dsn application_name=$class")
+		for kind in nothing select update; do
+			sets+=("--statement=$name-$kind::${statement[$kind]}")
+		done
+	done
+	: >"$WORK/cost"
+	for ((pass = 0; pass < passes; pass++)); do
+		sql -p "${PORT[governed]}" -c "VACUUM hot"
+		run "$WORK/cost.pass" taskset -c 0 "$COST" --rounds=$((COST_ROUNDS / passes)) --batch="$BATCH" "${sets[@]}"
+		awk -v first=$((pass * COST_ROUNDS)) '{ $1 += first; print }' "$WORK/cost.pass" >>"$WORK/cost"
+	done
+	pin "0-$(($(processors) - 1))"
+	for kind in nothing select update; do
+		base=$(cost_of "free-$kind" 3 | median)
+		say "  ${statement[$kind]}"
+		say "    without a gate                $(cost_of "free-$kind" 3 | spread %.2f) us"
+		say "    more in the control           $(more control 3 "$kind" | spread %+.2f) us"
+		say "    more with a gate, never full  $(more wide 3 "$kind" | spread %+.2f) us"
+		must "    CPU of $kind with a gate that is never full, us more (1 us, or 1 %)" "$(more wide 3 "$kind" | median)" \
+			'<=' "$(awk -v base="$base" 'BEGIN { one = base / 100; printf "%.2f", one > 1 ? one : 1 }')"
+	done
+	say ""
+	if [ "$COUNT" = yes ]; then
+		count_part
+	fi
+}
+
+# The instructions of a backend that runs so many transactions and ends.  Usage: count CLASS TRANSACTIONS
+count() {
+	local file
+
+	run_as_server find "$WORK/callgrind" -name '[0-9]*' -delete
+	PGPORT=${PORT[governed]} "$PG_BIN/pgbench" -n -M prepared -b select-only -s "$SCALE" -c 1 -t "$2" \
+		"host=$WORK port=${PORT[governed]} dbname=postgres user=app application_name=$1" >"$WORK/pgbench.log" 2>&1 || {
+		show_tail "$WORK/pgbench.log" >&2
+		fail "pgbench failed under valgrind"
+	}
+	# pgbench looks at its tables in a session of its own first
+	for file in "$WORK/callgrind"/[0-9]*; do
+		sed -n 's/^totals: //p' "$file"
+	done | largest
+}
+
+smallest() {
+	sort -g | head -n 1
+}
+
+largest() {
+	sort -g | tail -n 1
+}
+
+# Instructions of a transaction: of so many, less those of a tenth of them, by the difference.
+# Usage: instructions_of CLASS
+instructions_of() {
+	local many few
+
+	many=$(count "$1" "$COUNTED")
+	few=$(count "$1" $((COUNTED / 10)))
+	awk -v m="$many" -v f="$few" -v n="$COUNTED" 'BEGIN { printf "%.1f\n", (m - f) / (n - n / 10) }'
+}
+
+count_part() {
+	local pid tries out=$WORK/callgrind free wide control
+
+	say "  instructions of the backend for a transaction of select only, by callgrind; the kernel's are not in it"
+	cluster_stop "$WORK/governed"
+	run_as_server mkdir -p "$out"
+	run_as_server valgrind --tool=callgrind --callgrind-out-file="$out/%p" --log-file="$out/log" \
+		"$PG_BIN/postgres" -D "$WORK/governed" -p "${PORT[governed]}" >"$out/server.log" 2>&1 &
+	pid=$!
+	for ((tries = 0; ; tries++)); do
+		if sql -p "${PORT[governed]}" -c "SELECT 1" >"$out/ready" 2>&1; then
+			break
+		fi
+		if [ "$tries" = 600 ] || ! kill -0 "$pid" 2>/dev/null; then
+			fail "the server does not start under valgrind"
+		fi
+		sleep 0.2
+	done
+	# the first ones build what later ones find
+	count free 50 >/dev/null
+	free=$(instructions_of free)
+	control=$(instructions_of free)
+	wide=$(instructions_of wide)
+	cluster_stop "$WORK/governed"
+	wait "$pid" 2>/dev/null || :
+	PORT_BEFORE=${PORT[governed]}
+	cluster_start "$WORK/governed"
+	PORT[governed]=$PGPORT
+	say "    without a gate $free, again $control; with a gate that is never full $wide"
+	must "    instructions with a gate that is never full, percent more" \
+		"$(awk -v a="$free" -v b="$wide" 'BEGIN { printf "%.2f", 100 * (b / a - 1) }')" '<=' 1
+	say ""
+}
+
+#
+# Tickets
+#
+
+# CPU that the backends of a class have had, in nanoseconds.  Usage: cpu_of CLASS
+cpu_of() {
+	local pid total=0 one
+
+	for pid in $(sql -p "${PORT[governed]}" -c "SELECT pid FROM pg_stat_activity WHERE application_name = '$1'"); do
+		read -r one _ <"/proc/$pid/schedstat" || one=0
+		total=$((total + one))
+	done
+	say "$total"
+}
+
+# CPU of all backends for a transaction that does nothing, in ns; so many clients, for a second and a half.
+# Usage: ticket CLASS CLIENTS
+ticket() {
+	local pid before after
+
+	"$PG_BIN/pgbench" -n -M prepared -f "$WORK/nothing.sql" -c "$2" -j "$2" -t 20000 -P 600 \
+		"host=$WORK port=${PORT[governed]} dbname=postgres user=app application_name=$1" >"$WORK/report" 2>&1 &
+	pid=$!
+	HELPERS+=("$pid")
+	finish "$pid"
+}
+
+tickets_part() {
+	local clients round class
+
+	say "---- tickets: prepared SELECT 1 by 1 and by $(($(processors) * 4)) clients: transactions a second in a class without a gate, with a gate"
+	say "     that is never full, and without again, in turns; what is more is the price of a ticket, both ways"
+	for clients in 1 $(($(processors) * 4)); do
+		rm -f "$WORK"/*.ticket
+		for ((round = 0; round < ROUNDS * 5; round++)); do
+			for class in free wide control; do
+				run "$WORK/report" "$PG_BIN/pgbench" -n -M prepared -f "$WORK/nothing.sql" -c "$clients" -j "$(min "$clients" "$(processors)")" \
+					-T 1 "host=$WORK port=${PORT[governed]} dbname=postgres user=app application_name=${class/control/free}" \
+					2>"$WORK/pgbench.log"
+				sed -n 's/^tps = \([0-9.]*\).*/\1/p' "$WORK/report" >>"$WORK/$class.ticket"
+			done
+		done
+		say "  $clients clients, all in one class"
+		say "    without a gate                 $(spread %.0f <"$WORK/free.ticket") a second"
+		say "    with / without                 $(paste "$WORK/wide.ticket" "$WORK/free.ticket" | awk '{ printf "%.4f\n", $1 / $2 }' | spread %.3f)"
+		say "    the control / without          $(paste "$WORK/control.ticket" "$WORK/free.ticket" | awk '{ printf "%.4f\n", $1 / $2 }' | spread %.3f)"
+	done
+	say ""
+}
