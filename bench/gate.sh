@@ -18,17 +18,19 @@ WORKLOADS=()
 VARIANTS=()
 CLIENTS=()
 ROUNDS=3
-RUN_SECONDS=5
+RUN_SECONDS=4
+WARM_UP=2					# seconds of each run that are not counted
 SCALE=20
 FSYNC=on
-declare -A LIMIT=([hot]=8 [tpcb]=16 [select]=8)	# the best fixed ones on two processors
+declare -A LIMIT=([hot]=8 [tpcb]=8 [select]=4)	# the best fixed ones on two processors
 COST_ROUNDS=60
 BATCH=500
-COUNTED=2000				# transactions whose instructions are counted
+COUNTED=500				# transactions whose instructions are counted
 COUNT=yes
 FAIR_CLIENTS=256
 FAIR_SECONDS=10
 PAIR_CLIENTS=(8 64 256)
+RESULT=gate
 
 usage() {
 	cat <<-'USAGE'
@@ -44,11 +46,11 @@ usage() {
 		Without a PART all of them, in about 22 minutes; --small in about two.
 
 		  --rounds N         rounds, each with every variant (default 3)
-		  --seconds N        of a run (default 5)
+		  --seconds N        of a run (default 4)
 		  --clients N        only so many (may be repeated): 1, 8, 64, 256, 512
 		  --workload NAME    only this one (may be repeated): hot, tpcb, select
 		  --variant NAME     only this one (may be repeated): off, gate, pgbouncer
-		  --limit NAME=N     max_active, and PgBouncer's pool, of a workload (default hot=8, tpcb=16, select=8)
+		  --limit NAME=N     max_active, and PgBouncer's pool, of a workload (default hot=8, tpcb=8, select=4)
 		  --scale N          of pgbench's tables (default 20)
 		  --no-fsync         do not wait for the disk
 		  --no-instructions  do not count instructions, which takes valgrind
@@ -60,7 +62,8 @@ usage() {
 }
 
 small() {
-	ROUNDS=1 RUN_SECONDS=2 CLIENTS=(8 256) COST_ROUNDS=10 COUNTED=200 FAIR_SECONDS=3 PAIR_CLIENTS=(64)
+	ROUNDS=1 RUN_SECONDS=2 WARM_UP=1 CLIENTS=(8 256) COST_ROUNDS=12 COUNTED=200 FAIR_SECONDS=3 PAIR_CLIENTS=(64)
+	RESULT=gate-small
 }
 
 # One of a list, the value of an option.  Usage: VARIABLE=$(one_of OPTION VALUE NAME...)
@@ -246,13 +249,17 @@ tidy() {
 	esac
 }
 
+# Threads of pgbench: one that looks at hundreds of connections would spend its time on that.
+jobs_for() {
+	say $((($1 + 15) / 16))
+}
+
 # The pgbench of a workload; its report is in $WORK/report, and the log of its transactions in $WORK/log.*.
 # Usage: bench_run WORKLOAD CLIENTS SECONDS DSN
 bench_run() {
 	local jobs script=(-f "$WORK/$1.sql")
 
-	jobs=$(processors)
-	[ "$jobs" -le "$2" ] || jobs=$2
+	jobs=$(jobs_for "$2")
 	[ "$1" != tpcb ] || script=(-b tpcb-like -s "$SCALE")
 	[ "$1" != select ] || script=(-b select-only -s "$SCALE")
 	rm -f "$WORK"/log.*
@@ -263,11 +270,12 @@ bench_run() {
 	}
 }
 
-# Usage: record WORKLOAD CLIENTS VARIANT ROUND SECONDS
+# Usage: record WORKLOAD CLIENTS VARIANT ROUND
 record() {
 	tidy "$(cluster_of "$3")" "$1"
-	bench_run "$1" "$2" "$5" "$(dsn_of "$3" "$1")"
-	perl "$HERE/record.pl" "$1" "$2" "$3" "$4" "$WORK/report" "$WORK"/log.* >>"$RECORDS"
+	# connecting is a part of pgbench's time
+	bench_run "$1" "$2" $((RUN_SECONDS + WARM_UP + $2 / 256)) "$(dsn_of "$3" "$1")"
+	perl "$HERE/record.pl" "$WARM_UP" "$1" "$2" "$3" "$4" "$WORK/report" "$WORK"/log.* >>"$RECORDS"
 }
 
 # A column of the records.  Usage: figure WORKLOAD CLIENTS VARIANT COLUMN [OTHER]
@@ -289,15 +297,15 @@ variants_of() {
 throughput_part() {
 	local round workload clients variant
 
-	say "---- throughput: $ROUNDS rounds of $RUN_SECONDS s, the variants in turns; fsync $FSYNC; clients and servers on the same"
-	say "     processors, over unix sockets; pgbench's default protocol (simple). Latencies are the clients': the time"
+	say "---- throughput: $ROUNDS rounds of $RUN_SECONDS s after $WARM_UP s that are not counted, the variants in turns; fsync $FSYNC;"
+	say "     clients and servers on the same processors, over unix sockets; pgbench's default protocol (simple). Latencies are the clients': the time"
 	say "     in a queue is in them. off: PostgreSQL without the library; gate: max_active, pgbouncer: pool_size,"
 	say "     in transaction mode: hot ${LIMIT[hot]}, tpcb ${LIMIT[tpcb]} (scale $SCALE), select ${LIMIT[select]}"
 	for ((round = 1; round <= ROUNDS; round++)); do
 		for workload in "${WORKLOADS[@]}"; do
 			for clients in "${CLIENTS[@]}"; do
 				for variant in $(variants_of "$round"); do
-					record "$workload" "$clients" "$variant" "$round" "$RUN_SECONDS"
+					record "$workload" "$clients" "$variant" "$round"
 				done
 			done
 		done
@@ -313,8 +321,8 @@ throughput_part() {
 	must "TPC-B, 256 clients, gate / PostgreSQL alone" "$(figure tpcb 256 gate tps off)" '>=' 1.7
 	must "TPC-B, 512 clients, gate / PostgreSQL alone" "$(figure tpcb 512 gate tps off)" '>=' 3
 	say ""
-	[ "$KEEP" != yes ] || cp "$RECORDS" "$RESULTS/gate.csv"
-	[ "$KEEP" != yes ] || perl "$HERE/chart.pl" "$RECORDS" >"$RESULTS/gate.svg"
+	cp "$RECORDS" "$RESULTS/$RESULT.csv"
+	perl "$HERE/chart.pl" "$RECORDS" >"$RESULTS/$RESULT.svg"
 }
 
 #
@@ -375,7 +383,7 @@ ungated_part() {
 		say "    more in the control           $(more control 3 "$kind" | spread %+.2f) us"
 		say "    more with a gate, never full  $(more wide 3 "$kind" | spread %+.2f) us"
 		must "    CPU of $kind with a gate that is never full, us more (1 us, or 1 %)" "$(more wide 3 "$kind" | median)" \
-			'<=' "$(awk -v base="$base" 'BEGIN { one = base / 100; printf "%.2f", one > 1 ? one : 1 }')"
+			'<=' "$(awk -v base="$base" 'BEGIN { one = base / 100; printf "%.2f", (one > 1 ? one : 1) }')"
 	done
 	say ""
 	if [ "$COUNT" = yes ]; then
@@ -442,7 +450,6 @@ count_part() {
 	wide=$(instructions_of wide)
 	cluster_stop "$WORK/governed"
 	wait "$pid" 2>/dev/null || :
-	PORT_BEFORE=${PORT[governed]}
 	cluster_start "$WORK/governed"
 	PORT[governed]=$PGPORT
 	say "    without a gate $free, again $control; with a gate that is never full $wide"
@@ -455,48 +462,172 @@ count_part() {
 # Tickets
 #
 
-# CPU that the backends of a class have had, in nanoseconds.  Usage: cpu_of CLASS
-cpu_of() {
-	local pid total=0 one
+# So many sessions of a class that do next to nothing at once: the CPU of each for a transaction, us.
+# Usage: busy FILE CLASS SESSIONS
+busy() {
+	local i pids=() pid
 
-	for pid in $(sql -p "${PORT[governed]}" -c "SELECT pid FROM pg_stat_activity WHERE application_name = '$1'"); do
-		read -r one _ <"/proc/$pid/schedstat" || one=0
-		total=$((total + one))
+	for ((i = 0; i < $3; i++)); do
+		"$COST" --rounds=3 --batch="$BATCH" --statement="nothing::SELECT 1" \
+			--dsn="host=$WORK port=${PORT[governed]} dbname=postgres user=app application_name=$2" \
+			--statement="nothing::SELECT 1" >"$WORK/busy.$i" &
+		pids+=("$!")
+		HELPERS+=("$!")
 	done
-	say "$total"
+	for pid in "${pids[@]}"; do
+		finish "$pid"
+	done
+	cat "$WORK"/busy.* | awk '{ sum += $3 } END { printf "%.4f\n", sum / NR }' >>"$1"
+	rm -f "$WORK"/busy.*
 }
 
-# CPU of all backends for a transaction that does nothing, in ns; so many clients, for a second and a half.
-# Usage: ticket CLASS CLIENTS
-ticket() {
-	local pid before after
-
-	"$PG_BIN/pgbench" -n -M prepared -f "$WORK/nothing.sql" -c "$2" -j "$2" -t 20000 -P 600 \
-		"host=$WORK port=${PORT[governed]} dbname=postgres user=app application_name=$1" >"$WORK/report" 2>&1 &
-	pid=$!
-	HELPERS+=("$pid")
-	finish "$pid"
+# Nanoseconds more than without a gate, round by round.  Usage: nanoseconds_more NAME
+nanoseconds_more() {
+	paste "$WORK/$1.ticket" "$WORK/free.ticket" | awk '{ printf "%.0f\n", ($1 - $2) * 1000 }'
 }
 
 tickets_part() {
-	local clients round class
+	local sessions round name
 
-	say "---- tickets: prepared SELECT 1 by 1 and by $(($(processors) * 4)) clients: transactions a second in a class without a gate, with a gate"
-	say "     that is never full, and without again, in turns; what is more is the price of a ticket, both ways"
-	for clients in 1 $(($(processors) * 4)); do
+	say "---- tickets: the CPU of a backend for a prepared SELECT 1, in a class with a gate that is never full, beside one"
+	say "     without a gate, and that again as the control; all sessions at once, in turns, $((ROUNDS * 5)) rounds"
+	for sessions in 1 2 $(($(processors) * 4)); do
 		rm -f "$WORK"/*.ticket
 		for ((round = 0; round < ROUNDS * 5; round++)); do
-			for class in free wide control; do
-				run "$WORK/report" "$PG_BIN/pgbench" -n -M prepared -f "$WORK/nothing.sql" -c "$clients" -j "$(min "$clients" "$(processors)")" \
-					-T 1 "host=$WORK port=${PORT[governed]} dbname=postgres user=app application_name=${class/control/free}" \
-					2>"$WORK/pgbench.log"
-				sed -n 's/^tps = \([0-9.]*\).*/\1/p' "$WORK/report" >>"$WORK/$class.ticket"
+			for name in free wide control; do
+				busy "$WORK/$name.ticket" "${name/control/free}" "$sessions"
 			done
 		done
-		say "  $clients clients, all in one class"
-		say "    without a gate                 $(spread %.0f <"$WORK/free.ticket") a second"
-		say "    with / without                 $(paste "$WORK/wide.ticket" "$WORK/free.ticket" | awk '{ printf "%.4f\n", $1 / $2 }' | spread %.3f)"
-		say "    the control / without          $(paste "$WORK/control.ticket" "$WORK/free.ticket" | awk '{ printf "%.4f\n", $1 / $2 }' | spread %.3f)"
+		say "  $sessions at once"
+		say "    without a gate           $(spread %.2f <"$WORK/free.ticket") us"
+		say "    more in the control      $(nanoseconds_more control | spread %+.0f) ns"
+		say "    taking and giving back   $(nanoseconds_more wide | spread %+.0f) ns"
 	done
 	say ""
 }
+
+#
+# Fairness
+#
+
+fairness_part() {
+	local round variant waits=$WORK/waits pid
+
+	say "---- fairness: $FAIR_CLIENTS equal clients update one of ten hot rows for $FAIR_SECONDS s, $ROUNDS rounds; the longest latency"
+	say "     of a transaction (its wait, and its run), beside the mean wait of those that waited, by governor.stat_classes"
+	rm -f "$waits"
+	for ((round = 1; round <= ROUNDS; round++)); do
+		for variant in off gate; do
+			tidy "$(cluster_of "$variant")" hot
+			# counters begin where the records do
+			(
+				sleep $((WARM_UP + 1))
+				exec "$PG_BIN/psql" -X -q -p "${PORT[governed]}" -c "SELECT governor.reset_stats()" >/dev/null
+			) &
+			pid=$!
+			HELPERS+=("$pid")
+			bench_run hot "$FAIR_CLIENTS" $((FAIR_SECONDS + WARM_UP)) "$(dsn_of "$variant" hot)"
+			finish "$pid"
+			perl "$HERE/record.pl" "$WARM_UP" fair "$FAIR_CLIENTS" "$variant" "$round" "$WORK/report" "$WORK"/log.* >>"$RECORDS"
+			[ "$variant" = off ] || sql -p "${PORT[governed]}" -c "SELECT round(extract(epoch FROM gate_time) * 1000 / gate_waits, 3)
+				FROM governor.stat_classes WHERE class = 'hot' AND gate_waits > 0" >>"$waits"
+		done
+	done
+	for variant in off gate; do
+		say "  $variant: mean $(figure fair "$FAIR_CLIENTS" "$variant" mean) ms, p99 $(figure fair "$FAIR_CLIENTS" "$variant" p99) ms," \
+			"the longest $(figure fair "$FAIR_CLIENTS" "$variant" longest) ms; transactions of a client" \
+			"$(rounds_of fair "$variant" least_of_a_client | smallest) to $(rounds_of fair "$variant" most_of_a_client | largest)"
+	done
+	say "  gate: mean wait of those that waited $(spread %.1f <"$waits") ms"
+	say ""
+	must "longest latency at the gate / mean wait, median of the rounds" \
+		"$(paste <(rounds_of fair gate longest) "$waits" | awk '{ printf "%.2f\n", $1 / $2 }' | median)" '<=' 3
+	say ""
+}
+
+# A column of the records, a line for each round.  Usage: rounds_of WORKLOAD VARIANT COLUMN
+rounds_of() {
+	awk -F, -v workload="$1" -v variant="$2" -v name="$3" '
+		NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
+		$1 == workload && $3 == variant { print $at[name] }' "$RECORDS"
+}
+
+#
+# Pairs
+#
+
+# Deadlocks so far.  Usage: deadlocks CLUSTER
+deadlocks() {
+	sql -p "${PORT[$1]}" -c "SELECT pg_stat_force_next_flush()" -c "SELECT deadlocks FROM pg_stat_database WHERE datname = 'postgres'" |
+		tail -n 1
+}
+
+pair_part() {
+	local clients variant before jobs cluster
+
+	say "---- pair: two of the ten rows in any order, so transactions deadlock, and are tried again; a curiosity: what the gate"
+	say "     does here is to have fewer of them meet"
+	for clients in "${PAIR_CLIENTS[@]}"; do
+		for variant in off gate; do
+			cluster=$(cluster_of "$variant")
+			tidy "$cluster" pair
+			before=$(deadlocks "$cluster")
+			jobs=$(jobs_for "$clients")
+			run "$WORK/report" "$PG_BIN/pgbench" -n -c "$clients" -j "$jobs" -T "$RUN_SECONDS" -f "$WORK/pair.sql" --max-tries=1000 \
+				"$(dsn_of "$variant" hot)" 2>"$WORK/pgbench.log" || {
+				show_tail "$WORK/pgbench.log" >&2
+				fail "pgbench failed"
+			}
+			# what ended a moment ago is counted a moment later
+			sleep 1
+			say "  $(printf '%3d clients, %-4s' "$clients" "$variant")  $(sed -n 's/^tps = \([0-9]*\).*/\1/p' "$WORK/report") tps," \
+				"$(($(deadlocks "$cluster") - before)) deadlocks"
+		done
+	done
+	say ""
+}
+
+#
+# All together
+#
+
+ulimit -n "$(ulimit -Hn)"
+PATH=$PATH:/usr/sbin:/sbin
+bench_prepare gate perl
+make_in "$WORK/src/bench/breaker" cost >"$WORK/breaker.log" 2>&1 || {
+	show_tail "$WORK/breaker.log" >&2
+	fail "building the client failed"
+}
+COST=$WORK/src/bench/breaker/cost
+if has throughput "${PARTS[@]}" && has pgbouncer "${VARIANTS[@]}" && ! (need pgbouncer); then
+	warn "skipped: PgBouncer is not to be had"
+	mapfile -t VARIANTS < <(printf '%s\n' "${VARIANTS[@]}" | grep -vx pgbouncer)
+fi
+if has ungated "${PARTS[@]}" && [ "$COUNT" = yes ] && ! (need valgrind); then
+	warn "skipped: valgrind is not to be had, so instructions are not counted"
+	COUNT=no
+fi
+
+RECORDS=$WORK/records
+perl "$HERE/record.pl" --header >"$RECORDS"
+say "UPDATE hot SET n = n + 1 WHERE id = :id;" | cat <(say '\set id random(1, 10)') - >"$WORK/hot.sql"
+cat >"$WORK/pair.sql" <<-'SQL'
+	\set one random(1, 10)
+	\set other random(1, 10)
+	BEGIN;
+	UPDATE hot SET n = n + 1 WHERE id = :one;
+	UPDATE hot SET n = n + 1 WHERE id = :other;
+	COMMIT;
+SQL
+on_exit end_helpers
+start plain
+start governed
+make_classes
+if has throughput "${PARTS[@]}" && has pgbouncer "${VARIANTS[@]}"; then
+	start_bouncer
+fi
+bench_results "$RESULT"
+for part in "${PARTS[@]}"; do
+	"${part}_part"
+done
+say "took $SECONDS s"

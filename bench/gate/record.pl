@@ -6,11 +6,14 @@
 #
 # Usage:
 #	record.pl --header
-#	record.pl WORKLOAD CLIENTS VARIANT ROUND REPORT LOG...
+#	record.pl WARM_UP WORKLOAD CLIENTS VARIANT ROUND REPORT LOG...
+#
+# The first WARM_UP seconds after the first transaction are not counted: not all
+# caches are filled yet.  Nor is what ends after the time of the run, when clients
+# leave one by one.
 #
 # A latency is what the client saw, from the moment at which it sent the
-# transaction: time in a queue is in it, the gate's and PgBouncer's alike.  The
-# first tenth of a run is left out of latencies: not all are connected yet.
+# transaction: time in a queue is in it, the gate's and PgBouncer's alike.
 #
 use strict;
 use warnings;
@@ -23,15 +26,16 @@ if (@ARGV == 1 && $ARGV[0] eq '--header')
 	exit 0;
 }
 
-my ($workload, $clients, $variant, $round, $report, @logs) = @ARGV;
-my ($tps, @latencies, %done, $first, $last, @lines);
+my ($warm_up, $workload, $clients, $variant, $round, $report, @logs) = @ARGV;
+my (@latencies, %done, $first, @lines, $seconds);
 
 open my $file, '<', $report or die "record.pl: $report: $!\n";
 while (my $line = <$file>)
 {
-	$tps = $1 if $line =~ /^tps = ([\d.]+)/;
+	$seconds = $1 if $line =~ /^duration: (\d+) s/;
+	$seconds -= $1 / 1000 if $line =~ /^initial connection time = ([\d.]+) ms/;
 }
-die "record.pl: $report does not say how many transactions a second\n" unless defined $tps;
+die "record.pl: $report does not say for how long it ran\n" unless defined $seconds;
 
 # client, transaction, microseconds, script, and when it ended: seconds, microseconds
 foreach my $log (@logs)
@@ -45,17 +49,18 @@ foreach my $log (@logs)
 		my $ended = $seconds + $micros / 1e6;
 		push @lines, [ $client, $took, $ended ];
 		$first = $ended if !defined $first || $ended < $first;
-		$last = $ended if !defined $last || $ended > $last;
 	}
 }
 die "record.pl: no transaction in @logs\n" unless @lines;
 
+my $until = $first + $seconds - 0.1;
+die "record.pl: connecting took all of the time\n" if $until <= $first + $warm_up;
 $done{$_} = 0 foreach 0 .. $clients - 1;
 foreach my $line (@lines)
 {
 	my ($client, $took, $ended) = @$line;
 
-	next if $ended < $first + ($last - $first) / 10;
+	next if $ended < $first + $warm_up || $ended >= $until;
 	push @latencies, $took;
 	$done{$client}++;
 }
@@ -73,5 +78,5 @@ sub at
 	return $latencies[ $rank < 0 ? 0 : $rank ] / 1000;
 }
 
-printf "%s,%d,%s,%d,%.1f,%.3f,%.3f,%.3f,%.3f,%d,%d\n", $workload, $clients, $variant, $round, $tps, $sum / @latencies / 1000,
+printf "%s,%d,%s,%d,%.1f,%.3f,%.3f,%.3f,%.3f,%d,%d\n", $workload, $clients, $variant, $round, @latencies / ($until - $first - $warm_up), $sum / @latencies / 1000,
 	at(0.5), at(0.99), $latencies[-1] / 1000, $counts[0], $counts[-1];

@@ -68,7 +68,7 @@ typedef struct GovGateTurn
 #define GOV_GATE_TURN		(10 * GOV_MSEC)
 
 /* How long a ticket is kept, and how soon the next transaction of a client comes that has one kept. */
-#define GOV_GATE_KEEP		(5 * GOV_MSEC)
+#define GOV_GATE_KEEP		(4 * GOV_MSEC)
 
 /* How often the one who watches looks for tickets that were kept for that long, and after how many looks at nothing he stops. */
 #define GOV_GATE_WATCH_EVERY	(GOV_GATE_KEEP / 2)
