@@ -402,6 +402,7 @@ go_on(Ticket *mine, int class_id, uint32 gate, GovMode mode)
 	if (!pg_atomic_compare_exchange_u32(&mine->state, &kept, TICKET_HOLDS))
 		return false;
 	pg_atomic_fetch_sub_u64(&class->count, ONE_KEPT);
+	gov_gate_turn_goes_on(&mine->turn, true, gov_clock_now());
 	return true;
 }
 
@@ -462,7 +463,7 @@ gov_gate_enter(int class_id, GovTime now)
 		hold(mine, class_id);
 	else if (taken == GOV_GATE_FULL)
 	{
-		mine->turn.prompt = gov_gate_is_prompt(&mine->turn, now);
+		gov_gate_turn_goes_on(&mine->turn, false, now);
 		mine->class_id = class_id;
 		pg_atomic_write_u32(&mine->state, TICKET_WAITS);
 		enqueue(class, gov_my_proc_number());
@@ -556,11 +557,12 @@ keep(ClassGate *class, Ticket *mine, GovTime now, bool *wanted)
 static void
 keep_or_hand_over(ClassGate *class, Ticket *mine)
 {
+	GovTime		now = gov_clock_now();
 	bool		wanted;
 	int			next;
 
-	mine->turn.left = gov_clock_now();
-	if (keep(class, mine, mine->turn.left, &wanted))
+	gov_gate_turn_pauses(&mine->turn, now);
+	if (keep(class, mine, now, &wanted))
 		return;
 
 	pg_atomic_write_u32(&mine->state, TICKET_NONE);
@@ -606,7 +608,7 @@ gov_gate_drop(void)
 {
 	Ticket	   *mine = my_ticket();
 
-	mine->turn.prompt = false;	/* nothing is kept for whoever exits */
+	memset(&mine->turn, 0, sizeof(mine->turn)); /* nothing is kept for whoever exits */
 	if (gov_gate_leave())
 		gov_gate_give_back();
 	drop_kept(mine);
@@ -644,7 +646,7 @@ gov_gate_note_wait(int class_id, GovTime waited, GovTime now)
 
 	mean += mean == 0 ? waited : (waited - mean) / WAIT_WEIGHT;
 	pg_atomic_write_u64(&class->recent_wait, (uint64) Max(mean, 0));
-	my_ticket()->turn.began = now;
+	gov_gate_turn_begins(&my_ticket()->turn, now);
 }
 
 bool

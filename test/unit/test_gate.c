@@ -129,33 +129,41 @@ what_is_kept(void)
 					kept,
 					waiting,
 					limit;
-		bool		prompt;
+		GovTime		away;
 		GovTime		after;		/* the beginning of its turn */
 		bool		keeps;
 	}			rows[] =
 	{
-		{8, 0, 1, 8, true, 0, true},
-		{8, 3, 1, 8, true, 0, true},
-		{8, 4, 1, 8, true, 0, false},	/* half of them are */
-		{8, 0, 0, 8, true, 0, false},	/* nobody waits */
-		{9, 0, 1, 8, true, 0, false},	/* above the limit */
-		{8, 0, 1, 8, false, 0, false},	/* its client takes its time */
-		{8, 0, 1, 8, true, turn - 1, true},
-		{8, 0, 1, 8, true, turn, false},
-		{8, 0, 1, 8, true, -1, false},	/* the clock was set back */
-		{1, 0, 1, 1, true, 0, false},	/* the only one always goes on */
-		{2, 0, 1, 2, true, 0, true},
-		{2, 1, 1, 2, true, 0, false},
-		{3, 1, 1, 3, true, 0, false},
+		{8, 0, 1, 8, 400, 0, true},
+		{8, 3, 1, 8, 400, 0, true},
+		{8, 4, 1, 8, 400, 0, false},	/* half of them are */
+		{8, 0, 0, 8, 400, 0, false},	/* nobody waits */
+		{9, 0, 1, 8, 400, 0, false},	/* above the limit */
+		{8, 0, 1, 8, 3 * GOV_MSEC, 0, false},	/* its client takes its time */
+		{8, 0, 1, 8, 400, turn - 1, true},
+		{8, 0, 1, 8, 400, turn, false},
+		{8, 0, 1, 8, 400, -1, false},	/* the clock was set back */
+		{1, 0, 1, 1, 400, 0, false},	/* the only one always goes on */
+		{2, 0, 1, 2, 400, 0, true},
+		{2, 1, 1, 2, 400, 0, false},
+		{3, 1, 1, 3, 400, 0, false},
 	};
 
 	for (size_t i = 0; i < lengthof(rows); i++)
 	{
-		GovGateTurn mine = {.began = NOW, .prompt = rows[i].prompt};
+		GovGateTurn mine = {.began = NOW, .runs_for = 500, .away_for = rows[i].away};
 
 		unit_row("row %zu", i);
 		CHECK_BOOL(gov_gate_keeps(rows[i].held, rows[i].kept, rows[i].waiting, rows[i].limit, &mine, NOW + rows[i].after),
 				   rows[i].keeps);
+	}
+
+	for (int transactions = 1; transactions <= GOV_GATE_TURN_TRANSACTIONS; transactions++)
+	{
+		GovGateTurn mine = {.began = NOW, .transactions = transactions, .runs_for = 500, .away_for = 400};
+
+		unit_row("%d transactions", transactions);
+		CHECK_BOOL(gov_gate_keeps(8, 0, 1, 8, &mine, NOW), transactions < GOV_GATE_TURN_TRANSACTIONS);
 	}
 
 	CHECK_BOOL(gov_gate_goes_on(8, 8), true);
@@ -166,14 +174,58 @@ what_is_kept(void)
 static void
 who_is_prompt(void)
 {
-	GovGateTurn turn = {.left = NOW};
+	static const struct
+	{
+		GovTime		runs_for,
+					away_for;
+		bool		is_prompt;
+	}			rows[] =
+	{
+		{0, 0, false},
+		{500, 0, false},		/* not known yet */
+		{2 * GOV_MSEC, 2 * GOV_MSEC, true},
+		{2 * GOV_MSEC, 2 * GOV_MSEC + 1, false},
+		{0, GOV_GATE_AT_ONCE, true},
+		{0, GOV_GATE_AT_ONCE + 1, false},
+		{GOV_SECOND, GOV_GATE_KEEP - 1, true},
+		{GOV_SECOND, GOV_GATE_KEEP, false},
+	};
+	GovGateTurn turn = {0};
 
-	CHECK_BOOL(gov_gate_is_prompt(&turn, NOW), true);
-	CHECK_BOOL(gov_gate_is_prompt(&turn, NOW + GOV_GATE_KEEP - 1), true);
-	CHECK_BOOL(gov_gate_is_prompt(&turn, NOW + GOV_GATE_KEEP), false);
-	CHECK_BOOL(gov_gate_is_prompt(&turn, NOW - 1), false);
-	turn.left = 0;
-	CHECK_BOOL(gov_gate_is_prompt(&turn, NOW), false);
+	for (size_t i = 0; i < lengthof(rows); i++)
+	{
+		GovGateTurn mine = {.runs_for = rows[i].runs_for, .away_for = rows[i].away_for};
+
+		unit_row("row %zu", i);
+		CHECK_BOOL(gov_gate_is_prompt(&mine), rows[i].is_prompt);
+	}
+
+	/* a transaction that found a ticket at once: for how long it ran is not known */
+	gov_gate_turn_pauses(&turn, NOW);
+	CHECK_INT(turn.runs_for, 0);
+	gov_gate_turn_goes_on(&turn, false, NOW + 100);
+	CHECK_INT(turn.away_for, 100);
+	gov_gate_turn_begins(&turn, NOW + 5000);
+	gov_gate_turn_pauses(&turn, NOW + 6000);
+	CHECK_INT(turn.runs_for, 1000);
+	gov_gate_turn_goes_on(&turn, true, NOW + 6500);
+	CHECK_INT(turn.away_for, 200);
+	gov_gate_turn_pauses(&turn, NOW + 8500);
+	CHECK_INT(turn.runs_for, 1250);
+	CHECK_INT(turn.began, NOW + 5000);
+	CHECK_INT(turn.transactions, 2);
+
+	/* one that nobody waited for is in no mean, nor is the time before the next */
+	gov_gate_turn_goes_on(&turn, false, NOW + 8600);
+	gov_gate_turn_goes_on(&turn, false, NOW + 20 * GOV_SECOND);
+	CHECK_INT(turn.away_for, 175);
+
+	/* a clock that was set back, or on */
+	gov_gate_turn_pauses(&turn, NOW);
+	gov_gate_turn_goes_on(&turn, true, NOW - GOV_SECOND);
+	CHECK_INT(turn.away_for, 132);
+	gov_gate_turn_pauses(&turn, GOV_NEVER);
+	CHECK_INT(turn.runs_for, 1250 + (GOV_SECOND - 1250) / 4);
 
 	CHECK_BOOL(gov_gate_is_unwatched(NOW, NOW), false);
 	CHECK_BOOL(gov_gate_is_unwatched(NOW, NOW + 4 * GOV_GATE_KEEP), false);
@@ -233,7 +285,8 @@ turns(void)
 				{
 					transactions++;
 					clients[i].until = now + clients[i].think;
-					clients[i].turn.left = clients[i].began = now;
+					clients[i].began = now;
+					gov_gate_turn_pauses(&clients[i].turn, now);
 					clients[i].state = THINKS;
 					if (gov_gate_keeps(held, kept, waiting, limit, &clients[i].turn, now))
 					{
@@ -247,6 +300,7 @@ turns(void)
 				{
 					CHECK(gov_gate_goes_on(held, limit));
 					kept--;
+					gov_gate_turn_goes_on(&clients[i].turn, true, now);
 					clients[i].state = RUNS;
 					clients[i].until = now + GOV_MSEC;
 				}
@@ -258,7 +312,7 @@ turns(void)
 				}
 				else if (clients[i].state == THINKS && now >= clients[i].until)
 				{
-					clients[i].turn.prompt = gov_gate_is_prompt(&clients[i].turn, now);
+					gov_gate_turn_goes_on(&clients[i].turn, false, now);
 					clients[i].state = WAITS;
 					clients[i].began = now;
 					queue[waiting++] = i;
@@ -273,7 +327,7 @@ turns(void)
 						queue[j] = queue[j + 1];
 					clients[first].state = RUNS;
 					clients[first].until = now + GOV_MSEC;
-					clients[first].turn.began = now;
+					gov_gate_turn_begins(&clients[first].turn, now);
 					if (now - NOW > 5 * GOV_SECOND)
 					{
 						longest = now - clients[first].began > longest ? now - clients[first].began : longest;
