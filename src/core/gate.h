@@ -69,7 +69,7 @@ typedef struct GovGateTurn
 } GovGateTurn;
 
 /* How long a turn is, at most: of equal clients each waits for as many of them as there are before it for each ticket. */
-#define GOV_GATE_TURN				(10 * GOV_MSEC)
+#define GOV_GATE_TURN				(20 * GOV_MSEC)
 #define GOV_GATE_TURN_TRANSACTIONS	8
 
 /* How long a ticket is kept at most. */
