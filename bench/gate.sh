@@ -25,7 +25,7 @@ FSYNC=on
 declare -A LIMIT=([hot]=8 [tpcb]=8 [select]=16)	# the best fixed ones on two processors
 COST_ROUNDS=60
 BATCH=500
-COUNTED=500				# transactions whose instructions are counted
+COUNTED=5000				# transactions whose instructions are counted
 COUNT=yes
 FAIR_CLIENTS=256
 FAIR_SECONDS=10
@@ -62,7 +62,7 @@ usage() {
 }
 
 small() {
-	ROUNDS=1 RUN_SECONDS=2 WARM_UP=1 CLIENTS=(8 256) COST_ROUNDS=12 COUNTED=200 FAIR_SECONDS=3 PAIR_CLIENTS=(64)
+	ROUNDS=1 RUN_SECONDS=2 WARM_UP=1 CLIENTS=(8 256) COST_ROUNDS=12 COUNTED=1000 FAIR_SECONDS=3 PAIR_CLIENTS=(64)
 	RESULT=gate-small
 }
 
@@ -391,16 +391,30 @@ ungated_part() {
 	fi
 }
 
+# Waits until the server has no processes but its own.
+wait_for_backends() {
+	local pid tries
+
+	pid=$(cluster_pid "$WORK/governed")
+	for ((tries = 0; $(wc -w <"/proc/$pid/task/$pid/children") > OWN; tries++)); do
+		[ "$tries" -lt 600 ] || fail "sessions do not end under valgrind"
+		sleep 0.1
+	done
+}
+
 # The instructions of a backend that runs so many transactions and ends.  Usage: count CLASS TRANSACTIONS
 count() {
 	local file
 
+	wait_for_backends
 	run_as_server find "$WORK/callgrind" -name '[0-9]*' -delete
 	PGPORT=${PORT[governed]} "$PG_BIN/pgbench" -n -M prepared -b select-only -s "$SCALE" -c 1 -t "$2" \
 		"host=$WORK port=${PORT[governed]} dbname=postgres user=app application_name=$1" >"$WORK/pgbench.log" 2>&1 || {
 		show_tail "$WORK/pgbench.log" >&2
 		fail "pgbench failed under valgrind"
 	}
+	# callgrind writes when a process ends
+	wait_for_backends
 	# pgbench looks at its tables in a session of its own first
 	for file in "$WORK/callgrind"/[0-9]*; do
 		sed -n 's/^totals: //p' "$file"
@@ -443,6 +457,7 @@ count_part() {
 		fi
 		sleep 0.2
 	done
+	OWN=$(sql -p "${PORT[governed]}" -c "SELECT count(*) FROM pg_stat_activity WHERE backend_type NOT IN ('client backend', 'parallel worker')")
 	# the first ones build what later ones find
 	count free 50 >/dev/null
 	free=$(instructions_of free)

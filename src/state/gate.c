@@ -83,10 +83,14 @@ typedef enum TicketState
 	TICKET_KEPT,
 } TicketState;
 
+/* A ticket's word: its state, and with TICKET_KEPT of which class, so that whoever takes it away knows what he got. */
+#define STATE(word)			((TicketState) ((word) & 3))
+#define KEPT_OF(class_id)	((uint32) TICKET_KEPT | (uint32) (class_id) << 2)
+
 /* What a backend has.  Written by itself, or under the class's lock while it waits; see also state/gate.h. */
 typedef struct Ticket
 {
-	pg_atomic_uint32 state;		/* a TicketState */
+	pg_atomic_uint32 state;		/* STATE(), and see above */
 	int			class_id;		/* of its ticket, or of the queue that it is in */
 	int			next;			/* behind it in the queue; NOBODY: it is the last */
 	int			previous;
@@ -194,7 +198,7 @@ my_ticket(void)
 static TicketState
 state_of(const Ticket *ticket)
 {
-	return (TicketState) pg_atomic_read_u32(unconstify(pg_atomic_uint32 *, &ticket->state));
+	return STATE(pg_atomic_read_u32(unconstify(pg_atomic_uint32 *, &ticket->state)));
 }
 
 static void
@@ -257,13 +261,13 @@ serve_first(ClassGate *class)
 	return slot;
 }
 
-/* Whether a ticket was kept, since `until` or longer, and is the caller's now: he gives it to somebody, or drops it. */
+/* Whether a ticket of a class was kept, since `until` or longer, and is the caller's now: he gives it to somebody, or drops it. */
 static bool
-take_away(Ticket *ticket, GovTime until)
+take_away(Ticket *ticket, int class_id, GovTime until)
 {
-	uint32		kept = TICKET_KEPT;
+	uint32		kept = KEPT_OF(class_id);
 
-	return state_of(ticket) == TICKET_KEPT && (GovTime) pg_atomic_read_u64(&ticket->kept_since) <= until &&
+	return pg_atomic_read_u32(&ticket->state) == kept && (GovTime) pg_atomic_read_u64(&ticket->kept_since) <= until &&
 		pg_atomic_compare_exchange_u32(&ticket->state, &kept, TICKET_NONE);
 }
 
@@ -289,11 +293,11 @@ hand_over(ClassGate *class, uint64 also)
 static void
 take_away_all(ClassGate *class, GovTime until)
 {
+	int			class_id = (int) ((PaddedGate *) class - gates->classes);
+
 	for (int slot = 0; slot < MaxBackends && KEPT(pg_atomic_read_u64(&class->count)) > 0; slot++)
 	{
-		Ticket	   *ticket = &gates->tickets[slot];
-
-		if (class_gate(ticket->class_id) == class && take_away(ticket, until))
+		if (take_away(&gates->tickets[slot], class_id, until))
 			wake(hand_over(class, ONE_KEPT));
 	}
 }
@@ -377,7 +381,7 @@ drop_kept(Ticket *mine)
 	ClassGate  *class = class_gate(mine->class_id);
 	int			next;
 
-	if (!take_away(mine, GOV_NEVER))
+	if (!take_away(mine, mine->class_id, GOV_NEVER))
 		return;
 	LWLockAcquire(class->lock, LW_EXCLUSIVE);
 	next = hand_over(class, ONE_KEPT);
@@ -391,7 +395,7 @@ static bool
 go_on(Ticket *mine, int class_id, uint32 gate, GovMode mode)
 {
 	ClassGate  *class = class_gate(mine->class_id);
-	uint32		kept = TICKET_KEPT;
+	uint32		kept = KEPT_OF(class_id);
 
 	if (mine->class_id != class_id || mode != GOV_MODE_ENFORCE || (gate & GATE_OBSERVED) != 0 ||
 		!gov_gate_goes_on(HELD(pg_atomic_read_u64(&class->count)), GATE_LIMIT(gate)))
@@ -546,7 +550,7 @@ keep(ClassGate *class, Ticket *mine, GovTime now, bool *wanted)
 
 	pg_atomic_write_u64(&mine->kept_since, (uint64) now);
 	pg_write_barrier();
-	pg_atomic_write_u32(&mine->state, TICKET_KEPT);
+	pg_atomic_write_u32(&mine->state, KEPT_OF(mine->class_id));
 	pg_memory_barrier();		/* see invariant (6) */
 	if (WAITING(pg_atomic_read_u64(&class->count)) == 0 || watcher_of(class) == NOBODY)
 		drop_kept(mine);
