@@ -43,7 +43,7 @@ usage() {
 		  fairness     equal clients on hot rows: the longest wait, and the mean
 		  pair         updates of two of the ten rows in any order, which deadlock
 
-		Without a PART all of them, in about 22 minutes; --small in about two.
+		Without a PART all of them, in about 24 minutes; --small in about three.
 
 		  --rounds N         rounds, each with every variant (default 3)
 		  --seconds N        of a run (default 4)
