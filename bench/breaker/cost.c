@@ -2,7 +2,7 @@
  *
  * cost.c
  *		What prepared statements cost: the server's CPU and the client's wait, in
- *		turns on one connection.
+ *		turns on one connection, or on some.
  *
  * The CPU is what the kernel says that the backend has had, before and after a
  * batch, so the server must run on this machine.  A round has a batch of each
@@ -30,11 +30,13 @@ typedef struct Statement
 	const char *parameter;
 	const char *sql;
 	int			nparameters;
+	PGconn	   *connection;
 } Statement;
 
 static struct
 {
-	const char *dsn;
+	const char *dsn;			/* of the statements that follow */
+	PGconn	   *connection;		/* with it, once there is one */
 	long		rounds;
 	long		batch;
 	Statement	statements[MAX_STATEMENTS];
@@ -45,7 +47,6 @@ static struct
 	.batch = 500,
 };
 
-static PGconn *connection;
 static int64_t *waits;			/* of a batch, in nanoseconds: a microsecond is too much here */
 
 static void
@@ -57,7 +58,8 @@ print_help(void)
 		  "Usage:\n"
 		  "  cost [OPTION]... --statement=NAME:PARAMETER:SQL...\n"
 		  "\n"
-		  "  --dsn=DSN          connection string (default: the PG* variables); a server on this machine\n"
+		  "  --dsn=DSN          connection string (default: the PG* variables); a server on this machine; if it is\n"
+		  "                     repeated, the statements that follow have a connection of their own\n"
 		  "  --statement=NAME:PARAMETER:SQL   may be repeated; PARAMETER is its $1, if it has one\n"
 		  "  --rounds=N         each with a batch of every statement (default 100)\n"
 		  "  --batch=N          executions in it (default 500)\n"
@@ -98,6 +100,9 @@ add_statement(char *text)
 	statement->name = text;
 	statement->parameter = parameter;
 	statement->sql = sql;
+	if (options.connection == NULL)
+		options.connection = blocking_connect(options.dsn, NULL);
+	statement->connection = options.connection;
 	options.nstatements++;
 }
 
@@ -115,6 +120,7 @@ parse_options(int argc, char **argv)
 		{
 			case OPT_DSN:
 				options.dsn = optarg;
+				options.connection = NULL;
 				break;
 			case OPT_STATEMENT:
 				add_statement(optarg);
@@ -141,12 +147,12 @@ parse_options(int argc, char **argv)
 static void
 prepare(Statement *statement)
 {
-	PGresult   *result = PQprepare(connection, statement->name, statement->sql, 0, NULL);
+	PGresult   *result = PQprepare(statement->connection, statement->name, statement->sql, 0, NULL);
 
 	if (PQresultStatus(result) != PGRES_COMMAND_OK)
-		die("%sThe statement was: %s", PQerrorMessage(connection), statement->sql);
+		die("%sThe statement was: %s", PQerrorMessage(statement->connection), statement->sql);
 	PQclear(result);
-	result = PQdescribePrepared(connection, statement->name);
+	result = PQdescribePrepared(statement->connection, statement->name);
 	if (PQresultStatus(result) != PGRES_COMMAND_OK || PQnparams(result) > 1)
 		die("\"%s\" takes more than one parameter", statement->sql);
 	statement->nparameters = PQnparams(result);
@@ -155,13 +161,13 @@ prepare(Statement *statement)
 
 /* Nanoseconds that the backend has been on a processor. */
 static long long
-cpu_of_backend(void)
+cpu_of_backend(const Statement *statement)
 {
 	char		path[64];
 	FILE	   *file;
 	long long	cpu;
 
-	snprintf(path, sizeof(path), "/proc/%d/schedstat", PQbackendPID(connection));
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", PQbackendPID(statement->connection));
 	file = fopen(path, "r");
 	if (file == NULL || fscanf(file, "%lld", &cpu) != 1)
 		die("could not read \"%s\": the server must run on this machine", path);
@@ -190,20 +196,20 @@ compare(const void *a, const void *b)
 static void
 run_batch(long round, const Statement *statement)
 {
-	long long	cpu = cpu_of_backend();
+	long long	cpu = cpu_of_backend(statement);
 
 	for (long i = 0; i < options.batch; i++)
 	{
 		int64_t		began = nanoseconds();
-		PGresult   *result = PQexecPrepared(connection, statement->name, statement->nparameters,
+		PGresult   *result = PQexecPrepared(statement->connection, statement->name, statement->nparameters,
 											&statement->parameter, NULL, NULL, 0);
 
 		waits[i] = nanoseconds() - began;
 		if (PQresultStatus(result) != PGRES_TUPLES_OK)
-			die("%sThe statement was: %s", PQerrorMessage(connection), statement->sql);
+			die("%sThe statement was: %s", PQerrorMessage(statement->connection), statement->sql);
 		PQclear(result);
 	}
-	cpu = cpu_of_backend() - cpu;
+	cpu = cpu_of_backend(statement) - cpu;
 	if (round < 0)
 		return;
 	qsort(waits, (size_t) options.batch, sizeof(*waits), compare);
@@ -216,7 +222,6 @@ main(int argc, char **argv)
 {
 	program = "cost";
 	parse_options(argc, argv);
-	connection = blocking_connect(options.dsn, NULL);
 	waits = allocate((size_t) options.batch, sizeof(*waits));
 	for (int i = 0; i < options.nstatements; i++)
 		prepare(&options.statements[i]);
@@ -225,7 +230,6 @@ main(int argc, char **argv)
 		for (int i = 0; i < options.nstatements; i++)
 			run_batch(round, &options.statements[(i + round + WARM_UP) % options.nstatements]);
 	}
-	PQfinish(connection);
 	free(waits);
 	return EXIT_SUCCESS;
 }

@@ -241,7 +241,7 @@ look_again(GovGateWait *wait)
 		if (gov_gate_leave() || class_id == GOV_NO_CLASS)
 			return;
 		work.queue = class_id;
-		if (gov_gate_enter(class_id) != GOV_GATE_FULL)
+		if (gov_gate_enter(class_id, gov_clock_now()) != GOV_GATE_FULL)
 			return;
 	}
 	gov_gate_info(class_id, &info);
@@ -258,8 +258,10 @@ wait_in_queue(GovGateWait *wait)
 	{
 		GovTime		now = gov_clock_now();
 		GovTime		look_at;
+		GovTime		watch_at;
 
 		look_again(wait);
+		watch_at = gov_gate_watch_kept(now);
 		if (!gov_gate_i_wait())
 			break;
 
@@ -279,7 +281,7 @@ wait_in_queue(GovGateWait *wait)
 				break;
 			case GOV_GATE_WAIT:
 				(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-								 gov_clock_ms_until(look_at, now, LONGEST_WAIT_MS),
+								 gov_clock_ms_until(Min(look_at, watch_at), now, LONGEST_WAIT_MS),
 								 gov_wait_event(&wait_event, "GovernorGate"));
 				ResetLatch(MyLatch);
 				break;
@@ -291,10 +293,11 @@ wait_in_queue(GovGateWait *wait)
 static void
 note_wait(GovTime began)
 {
-	GovTime		waited = Max(gov_clock_now() - began, 0);
+	GovTime		now = gov_clock_now();
+	GovTime		waited = Max(now - began, 0);
 
 	gov_ledger_count_gate_wait(work.queue, waited);
-	gov_gate_note_wait(work.queue, waited);
+	gov_gate_note_wait(work.queue, waited, now);
 }
 
 /* None is free.  Returns with a ticket, or without because none is needed any more. */
@@ -315,7 +318,7 @@ wait_for_ticket(int class_id, QueryDesc *query)
 		refuse(class_id);
 	}
 	work.queue = class_id;
-	if (gov_gate_enter(class_id) == GOV_GATE_FULL)
+	if (gov_gate_enter(class_id, began) == GOV_GATE_FULL)
 	{
 		gov_guard_withdraw();
 		PG_TRY();

@@ -15,6 +15,46 @@
 #define SHORTEST_RETRY	(100 * GOV_MSEC)
 #define LONGEST_RETRY	(60 * GOV_SECOND)
 
+/* How much the latest counts in a mean, and the longest that does. */
+#define LATEST_WEIGHT	4
+#define LONGEST_SAMPLE	GOV_SECOND
+
+static void
+take_into(GovTime *mean, GovTime sample)
+{
+	if (sample < 1)
+		sample = 1;
+	if (sample > LONGEST_SAMPLE)
+		sample = LONGEST_SAMPLE;
+	*mean = *mean == 0 ? sample : *mean + (sample - *mean) / LATEST_WEIGHT;
+}
+
+void
+gov_gate_turn_begins(GovGateTurn *turn, GovTime now)
+{
+	turn->began = turn->runs_since = now;
+	turn->transactions = 0;
+}
+
+void
+gov_gate_turn_pauses(GovGateTurn *turn, GovTime now)
+{
+	if (turn->runs_since != 0)
+		take_into(&turn->runs_for, now - turn->runs_since);
+	turn->runs_since = 0;
+	turn->left = now;
+	turn->transactions++;
+}
+
+void
+gov_gate_turn_goes_on(GovGateTurn *turn, bool has_ticket, GovTime now)
+{
+	if (turn->left != 0)
+		take_into(&turn->away_for, now - turn->left);
+	turn->left = 0;
+	turn->runs_since = has_ticket ? now : 0;
+}
+
 /* When the next search is due: after 1, 3, 7, ... times the first distance, until that is long enough. */
 static GovTime
 search_at(const GovGateWait *wait)

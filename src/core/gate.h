@@ -50,6 +50,87 @@ gov_gate_lets_in(uint32_t held, uint32_t waiting, uint32_t limit)
 	return waiting > 0 && held < limit;
 }
 
+/*
+ * A backend's turn.  A process that has slept for long finds nothing of its own
+ * in the processor's caches, and waking it costs a switch; so whoever has waited
+ * for a ticket may run several transactions with it, one after the other, while
+ * others wait.  Between them the ticket is kept for it, if its client is prompt.
+ *
+ * All zero: it has had none.
+ */
+typedef struct GovGateTurn
+{
+	GovTime		began;			/* when it got its ticket after a wait */
+	int			transactions;	/* since then */
+	GovTime		runs_since;		/* the transaction that runs; 0: not known */
+	GovTime		left;			/* when it ended one, and others waited; 0: the next one has come */
+	GovTime		runs_for;		/* how long its transactions take, a mean; 0: not known */
+	GovTime		away_for;		/* how long its client takes for the next one, the same */
+} GovGateTurn;
+
+/* How long a turn is, at most: of equal clients each waits for as many of them as there are before it for each ticket. */
+#define GOV_GATE_TURN				(20 * GOV_MSEC)
+#define GOV_GATE_TURN_TRANSACTIONS	8
+
+/* How long a ticket is kept at most. */
+#define GOV_GATE_KEEP		(4 * GOV_MSEC)
+
+/* A client that is away for no longer is prompt, however short its transactions are. */
+#define GOV_GATE_AT_ONCE	(1 * GOV_MSEC)
+
+/* How often the one who watches looks for tickets that were kept for that long, and after how many looks at nothing he stops. */
+#define GOV_GATE_WATCH_EVERY	(GOV_GATE_KEEP / 2)
+#define GOV_GATE_IDLE_LOOKS		8
+
+/* It has got a ticket after a wait. */
+extern void gov_gate_turn_begins(GovGateTurn *turn, GovTime now);
+
+/* A transaction has ended, and others wait. */
+extern void gov_gate_turn_pauses(GovGateTurn *turn, GovTime now);
+
+/* The next one comes; has_ticket: and goes on with the ticket that was kept. */
+extern void gov_gate_turn_goes_on(GovGateTurn *turn, bool has_ticket, GovTime now);
+
+/*
+ * Whether its client is prompt: it is away for no longer than its transactions
+ * run, so that tickets which are kept for such clients are in use half of the
+ * time; or it comes back at once.
+ */
+static inline bool
+gov_gate_is_prompt(const GovGateTurn *turn)
+{
+	return turn->away_for > 0 && turn->away_for < GOV_GATE_KEEP &&
+		(turn->away_for <= turn->runs_for || turn->away_for <= GOV_GATE_AT_ONCE);
+}
+
+/*
+ * Whether a ticket that would be handed over is kept for the next transaction
+ * of the same backend.  Never more than half of the tickets are: the others
+ * are for those who run.  So a limit of one always hands over.
+ */
+static inline bool
+gov_gate_keeps(uint32_t held, uint32_t kept, uint32_t waiting, uint32_t limit,
+			   const GovGateTurn *turn, GovTime now)
+{
+	return gov_gate_hands_over(held, waiting, limit) && kept < limit / 2 &&
+		gov_gate_is_prompt(turn) && turn->transactions < GOV_GATE_TURN_TRANSACTIONS &&
+		now >= turn->began && now - turn->began < GOV_GATE_TURN;
+}
+
+/* Whether a backend goes on with the ticket that was kept for it: not with one above the limit. */
+static inline bool
+gov_gate_goes_on(uint32_t held, uint32_t limit)
+{
+	return held <= limit;
+}
+
+/* Whether he who should watch has not done so for long, so that another one who waits does. */
+static inline bool
+gov_gate_is_unwatched(GovTime watched_at, GovTime now)
+{
+	return now < watched_at || now - watched_at > 4 * GOV_GATE_KEEP;
+}
+
 /* What somebody who waits does next. */
 typedef enum GovGateStep
 {

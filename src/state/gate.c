@@ -24,11 +24,22 @@
  *	   exchange by which he does, that none is free.  Whoever drops a ticket
  *	   above the limit looks at the limit again after it, and whoever raises
  *	   the limit looks at what is held after it: one of both sees the other.
+ *	   A ticket that is kept is not free: see (6).
  * (5) A ticket belongs to a living process, from the moment it is handed over.
  *	   Between an exchange and the note in the slot nothing can interrupt a
  *	   process but its death by a signal, after which the postmaster makes all
  *	   shared memory anew.  A process that exits drops what it has, after its
  *	   transaction has ended, and leaves the queue.
+ * (6) A ticket is kept only while somebody waits and somebody watches, whenever
+ *	   the class's lock is free and whoever keeps it has looked again.  He counts
+ *	   it as kept, says so in his slot, and looks then whether both are there;
+ *	   whoever takes one of them away looks then at what is kept, and takes it
+ *	   away or has somebody watch: one of both sees the other.  So nobody waits
+ *	   with a ticket kept for longer than GOV_GATE_KEEP and the time until
+ *	   the watcher looks; and if that process is stopped, until any other that
+ *	   waits looks by itself, which each does now and then.
+ * (7) Whoever changes a slot from KEPT, by an exchange, has the ticket: it is
+ *	   one of two, the backend itself or one with the class's lock.
  *
  * IDENTIFICATION
  *	  src/state/gate.c
@@ -36,6 +47,7 @@
  */
 #include "compat.h"
 
+#include "clock.h"
 #include "settings.h"
 #include "state/gate.h"
 
@@ -54,26 +66,37 @@
 #define GATE_LIMIT(gate)	((gate) & ~GATE_OBSERVED)
 #define GATE_OBSERVED		((uint32) 1 << 31)
 
-/* The parts of ClassGate.count. */
-#define HELD(count)			((uint32) (count))
-#define WAITING(count)		((uint32) ((count) >> 32))
+/* The parts of ClassGate.count: each is at most MaxBackends, which has 18 bits.  Those that are kept are held too. */
+#define HELD(count)			((uint32) ((count) & PART))
+#define KEPT(count)			((uint32) (((count) >> 21) & PART))
+#define WAITING(count)		((uint32) ((count) >> 42))
 #define ONE_HELD			((uint64) 1)
-#define ONE_WAITING			((uint64) 1 << 32)
+#define ONE_KEPT			((uint64) 1 << 21)
+#define ONE_WAITING			((uint64) 1 << 42)
+#define PART				(ONE_KEPT - 1)
 
 typedef enum TicketState
 {
 	TICKET_NONE,
 	TICKET_WAITS,
 	TICKET_HOLDS,
+	TICKET_KEPT,
 } TicketState;
 
-/* What a backend has.  Written by itself, or under the class's lock while it waits. */
+/* A ticket's word: its state, and with TICKET_KEPT of which class, so that whoever takes it away knows what he got. */
+#define STATE(word)			((TicketState) ((word) & 3))
+#define KEPT_OF(class_id)	((uint32) TICKET_KEPT | (uint32) (class_id) << 2)
+
+/* What a backend has.  Written by itself, or under the class's lock while it waits; see also state/gate.h. */
 typedef struct Ticket
 {
-	pg_atomic_uint32 state;		/* a TicketState */
+	pg_atomic_uint32 state;		/* STATE(), and see above */
 	int			class_id;		/* of its ticket, or of the queue that it is in */
 	int			next;			/* behind it in the queue; NOBODY: it is the last */
 	int			previous;
+	pg_atomic_uint64 kept_since;	/* a GovTime, if it is kept */
+	GovGateTurn turn;			/* its own; the rest is too, of one who watches */
+	int			idle_looks;
 } Ticket;
 
 typedef struct ClassGate
@@ -85,6 +108,8 @@ typedef struct ClassGate
 	LWLock	   *lock;			/* of what follows, and see above */
 	int			first;
 	int			last;
+	pg_atomic_uint32 watcher;	/* who of them looks after tickets that are kept; written under the lock */
+	pg_atomic_uint64 watched_at;	/* a GovTime: when somebody did */
 } ClassGate;
 
 /* Each in cache lines of its own: all backends of a class write to one. */
@@ -135,10 +160,13 @@ gov_gate_shmem_attach(void *memory, bool is_new)
 		pg_atomic_init_u64(&class->recent_wait, 0);
 		class->lock = &locks[id].lock;
 		class->first = class->last = NOBODY;
+		pg_atomic_init_u32(&class->watcher, (uint32) NOBODY);
+		pg_atomic_init_u64(&class->watched_at, 0);
 	}
 	for (int slot = 0; slot < MaxBackends; slot++)
 	{
 		pg_atomic_init_u32(&gates->tickets[slot].state, TICKET_NONE);
+		pg_atomic_init_u64(&gates->tickets[slot].kept_since, 0);
 		gates->tickets[slot].next = gates->tickets[slot].previous = NOBODY;
 	}
 }
@@ -147,6 +175,18 @@ static ClassGate *
 class_gate(int class_id)
 {
 	return &gates->classes[class_id].class;
+}
+
+static uint32
+limit_of(ClassGate *class)
+{
+	return GATE_LIMIT(pg_atomic_read_u32(&class->gate));
+}
+
+static int
+watcher_of(ClassGate *class)
+{
+	return (int) pg_atomic_read_u32(&class->watcher);
 }
 
 static Ticket *
@@ -158,7 +198,7 @@ my_ticket(void)
 static TicketState
 state_of(const Ticket *ticket)
 {
-	return (TicketState) pg_atomic_read_u32(unconstify(pg_atomic_uint32 *, &ticket->state));
+	return STATE(pg_atomic_read_u32(unconstify(pg_atomic_uint32 *, &ticket->state)));
 }
 
 static void
@@ -197,6 +237,15 @@ dequeue(ClassGate *class, int slot)
 	else
 		gates->tickets[ticket->next].previous = ticket->previous;
 	ticket->next = ticket->previous = NOBODY;
+	if (watcher_of(class) == slot)
+		pg_atomic_write_u32(&class->watcher, (uint32) NOBODY);
+}
+
+static void
+wake(int slot)
+{
+	if (slot != NOBODY)
+		SetLatch(&ProcGlobal->allProcs[slot].procLatch);
 }
 
 /* The first who waits has a ticket now, which the caller has counted; returns who it is. */
@@ -212,10 +261,75 @@ serve_first(ClassGate *class)
 	return slot;
 }
 
-static void
-wake(int slot)
+/* Whether a ticket of a class was kept, since `until` or longer, and is the caller's now: he gives it to somebody, or drops it. */
+static bool
+take_away(Ticket *ticket, int class_id, GovTime until)
 {
-	SetLatch(&ProcGlobal->allProcs[slot].procLatch);
+	uint32		kept = KEPT_OF(class_id);
+
+	return pg_atomic_read_u32(&ticket->state) == kept && (GovTime) pg_atomic_read_u64(&ticket->kept_since) <= until &&
+		pg_atomic_compare_exchange_u32(&ticket->state, &kept, TICKET_NONE);
+}
+
+/*
+ * A ticket that is nobody's and still counted, `also` as that: makes it the
+ * first one's, or drops it if nobody waits any more.  Returns whom to wake.
+ */
+static int
+hand_over(ClassGate *class, uint64 also)
+{
+	uint64		count = pg_atomic_read_u64(&class->count);
+	bool		hands_over;
+
+	do
+	{
+		hands_over = gov_gate_hands_over(HELD(count), WAITING(count), limit_of(class));
+	} while (!pg_atomic_compare_exchange_u64(&class->count, &count,
+											 count - also - (hands_over ? ONE_WAITING : ONE_HELD)));
+	return hands_over ? serve_first(class) : NOBODY;
+}
+
+/* Hands over all tickets that were kept since `until` or longer. */
+static void
+take_away_all(ClassGate *class, GovTime until)
+{
+	int			class_id = (int) ((PaddedGate *) class - gates->classes);
+
+	for (int slot = 0; slot < MaxBackends && KEPT(pg_atomic_read_u64(&class->count)) > 0; slot++)
+	{
+		if (take_away(&gates->tickets[slot], class_id, until))
+			wake(hand_over(class, ONE_KEPT));
+	}
+}
+
+static void
+appoint_watcher(ClassGate *class)
+{
+	if (class->last != NOBODY && watcher_of(class) == NOBODY)
+	{
+		pg_atomic_write_u32(&class->watcher, (uint32) class->last);
+		gates->tickets[class->last].idle_looks = 0;
+		wake(class->last);
+	}
+}
+
+/*
+ * Somebody waits no more, or watches no more.  Tickets may be kept only while
+ * there is one who does both.
+ */
+static void
+settle(ClassGate *class)
+{
+	uint64		count;
+
+	pg_memory_barrier();		/* see invariant (6) */
+	count = pg_atomic_read_u64(&class->count);
+	if (KEPT(count) == 0)
+		return;
+	if (WAITING(count) == 0)
+		take_away_all(class, GOV_NEVER);
+	else
+		appoint_watcher(class);
 }
 
 /* Lets in those who need not wait any more: below the limit, or all if none is enforced. */
@@ -235,6 +349,7 @@ let_in(ClassGate *class)
 		wake(serve_first(class));
 		count = pg_atomic_read_u64(&class->count);
 	}
+	settle(class);
 }
 
 void
@@ -259,6 +374,42 @@ gov_gate_set_limits(const GovPolicy *policy, GovMode mode)
 	}
 }
 
+/* What is kept for this backend is so no more. */
+static void
+drop_kept(Ticket *mine)
+{
+	ClassGate  *class = class_gate(mine->class_id);
+	int			next;
+
+	if (!take_away(mine, mine->class_id, GOV_NEVER))
+		return;
+	LWLockAcquire(class->lock, LW_EXCLUSIVE);
+	next = hand_over(class, ONE_KEPT);
+	settle(class);
+	LWLockRelease(class->lock);
+	wake(next);
+}
+
+/* Goes on with the ticket that was kept, unless it was taken away or things have changed. */
+static bool
+go_on(Ticket *mine, int class_id, uint32 gate, GovMode mode)
+{
+	ClassGate  *class = class_gate(mine->class_id);
+	uint32		kept = KEPT_OF(class_id);
+
+	if (mine->class_id != class_id || mode != GOV_MODE_ENFORCE || (gate & GATE_OBSERVED) != 0 ||
+		!gov_gate_goes_on(HELD(pg_atomic_read_u64(&class->count)), GATE_LIMIT(gate)))
+	{
+		drop_kept(mine);
+		return false;
+	}
+	if (!pg_atomic_compare_exchange_u32(&mine->state, &kept, TICKET_HOLDS))
+		return false;
+	pg_atomic_fetch_sub_u64(&class->count, ONE_KEPT);
+	gov_gate_turn_goes_on(&mine->turn, true, gov_clock_now());
+	return true;
+}
+
 GovGateTake
 gov_gate_take(int class_id, GovMode mode)
 {
@@ -268,6 +419,8 @@ gov_gate_take(int class_id, GovMode mode)
 	bool		may_take;
 	uint64		count;
 
+	if (state_of(my_ticket()) == TICKET_KEPT && go_on(my_ticket(), class_id, gate, mode))
+		return GOV_GATE_TAKEN;
 	if (gate == 0 || mode == GOV_MODE_OFF)
 		return GOV_GATE_OPEN;
 
@@ -284,7 +437,7 @@ gov_gate_take(int class_id, GovMode mode)
 }
 
 GovGateTake
-gov_gate_enter(int class_id)
+gov_gate_enter(int class_id, GovTime now)
 {
 	ClassGate  *class = class_gate(class_id);
 	Ticket	   *mine = my_ticket();
@@ -314,6 +467,7 @@ gov_gate_enter(int class_id)
 		hold(mine, class_id);
 	else if (taken == GOV_GATE_FULL)
 	{
+		gov_gate_turn_goes_on(&mine->turn, false, now);
 		mine->class_id = class_id;
 		pg_atomic_write_u32(&mine->state, TICKET_WAITS);
 		enqueue(class, gov_my_proc_number());
@@ -346,6 +500,7 @@ gov_gate_leave(void)
 			dequeue(class, gov_my_proc_number());
 			pg_atomic_fetch_sub_u64(&class->count, ONE_WAITING);
 			pg_atomic_write_u32(&mine->state, TICKET_NONE);
+			settle(class);
 		}
 		LWLockRelease(class->lock);
 	}
@@ -366,35 +521,62 @@ gov_gate_pass(void)
 		dequeue(class, gov_my_proc_number());
 		pg_atomic_fetch_add_u64(&class->count, ONE_HELD - ONE_WAITING);
 		pg_atomic_write_u32(&mine->state, TICKET_HOLDS);
+		settle(class);
 	}
 	LWLockRelease(class->lock);
 	return passes;
 }
 
-/* The ticket is counted still: makes it the first one's, or drops it if nobody waits any more. */
-static void
-hand_over(ClassGate *class)
+/*
+ * Keeps the ticket for this backend's next transaction, if it may.  `wanted`:
+ * it may, but nobody watches.
+ */
+static bool
+keep(ClassGate *class, Ticket *mine, GovTime now, bool *wanted)
 {
-	int			next = NOBODY;
-	uint64		count;
+	uint64		count = pg_atomic_read_u64(&class->count);
 
-	LWLockAcquire(class->lock, LW_EXCLUSIVE);
-	count = pg_atomic_read_u64(&class->count);
-	for (;;)
+	*wanted = false;
+	do
 	{
-		uint32		limit = GATE_LIMIT(pg_atomic_read_u32(&class->gate));
-		bool		hands_over = gov_gate_hands_over(HELD(count), WAITING(count), limit);
+		if (!gov_gate_keeps(HELD(count), KEPT(count), WAITING(count), limit_of(class), &mine->turn, now))
+			return false;
+		if (watcher_of(class) == NOBODY)
+		{
+			*wanted = true;
+			return false;
+		}
+	} while (!pg_atomic_compare_exchange_u64(&class->count, &count, count + ONE_KEPT));
 
-		if (!pg_atomic_compare_exchange_u64(&class->count, &count,
-											count - (hands_over ? ONE_WAITING : ONE_HELD)))
-			continue;
-		if (hands_over)
-			next = serve_first(class);
-		break;
-	}
+	pg_atomic_write_u64(&mine->kept_since, (uint64) now);
+	pg_write_barrier();
+	pg_atomic_write_u32(&mine->state, KEPT_OF(mine->class_id));
+	pg_memory_barrier();		/* see invariant (6) */
+	if (WAITING(pg_atomic_read_u64(&class->count)) == 0 || watcher_of(class) == NOBODY)
+		drop_kept(mine);
+	return true;
+}
+
+/* Others wait: keeps this backend's ticket, or hands it over. */
+static void
+keep_or_hand_over(ClassGate *class, Ticket *mine)
+{
+	GovTime		now = gov_clock_now();
+	bool		wanted;
+	int			next;
+
+	gov_gate_turn_pauses(&mine->turn, now);
+	if (keep(class, mine, now, &wanted))
+		return;
+
+	pg_atomic_write_u32(&mine->state, TICKET_NONE);
+	LWLockAcquire(class->lock, LW_EXCLUSIVE);
+	next = hand_over(class, 0);
+	if (wanted)
+		appoint_watcher(class);
+	settle(class);
 	LWLockRelease(class->lock);
-	if (next != NOBODY)
-		wake(next);
+	wake(next);
 }
 
 void
@@ -405,16 +587,15 @@ gov_gate_give_back(void)
 	uint64		count;
 
 	Assert(state_of(mine) == TICKET_HOLDS);
-	pg_atomic_write_u32(&mine->state, TICKET_NONE);
-
 	count = pg_atomic_read_u64(&class->count);
 	do
 	{
-		if (gov_gate_hands_over(HELD(count), WAITING(count), GATE_LIMIT(pg_atomic_read_u32(&class->gate))))
+		if (gov_gate_hands_over(HELD(count), WAITING(count), limit_of(class)))
 		{
-			hand_over(class);
+			keep_or_hand_over(class, mine);
 			return;
 		}
+		pg_atomic_write_u32(&mine->state, TICKET_NONE);
 	} while (!pg_atomic_compare_exchange_u64(&class->count, &count, count - ONE_HELD));
 
 	/* it was above the limit; if that was raised meanwhile, nobody else may know that it is free: see invariant (4) */
@@ -429,18 +610,47 @@ gov_gate_give_back(void)
 void
 gov_gate_drop(void)
 {
+	Ticket	   *mine = my_ticket();
+
+	memset(&mine->turn, 0, sizeof(mine->turn)); /* nothing is kept for whoever exits */
 	if (gov_gate_leave())
 		gov_gate_give_back();
+	drop_kept(mine);
+}
+
+GovTime
+gov_gate_watch_kept(GovTime now)
+{
+	Ticket	   *mine = my_ticket();
+	ClassGate  *class = class_gate(mine->class_id);
+	int			me = gov_my_proc_number();
+	bool		idle = KEPT(pg_atomic_read_u64(&class->count)) == 0;
+
+	if (state_of(mine) != TICKET_WAITS ||
+		(watcher_of(class) != me &&
+		 (idle || !gov_gate_is_unwatched((GovTime) pg_atomic_read_u64(&class->watched_at), now))))
+		return GOV_NEVER;
+
+	LWLockAcquire(class->lock, LW_EXCLUSIVE);
+	pg_atomic_write_u64(&class->watched_at, (uint64) now);
+	take_away_all(class, now - GOV_GATE_KEEP);
+	mine->idle_looks = idle ? mine->idle_looks + 1 : 0;
+	if (watcher_of(class) == me && mine->idle_looks >= GOV_GATE_IDLE_LOOKS)
+		pg_atomic_write_u32(&class->watcher, (uint32) NOBODY);
+	settle(class);
+	LWLockRelease(class->lock);
+	return watcher_of(class) == me ? now + GOV_GATE_WATCH_EVERY : GOV_NEVER;
 }
 
 void
-gov_gate_note_wait(int class_id, GovTime waited)
+gov_gate_note_wait(int class_id, GovTime waited, GovTime now)
 {
 	ClassGate  *class = class_gate(class_id);
 	GovTime		mean = (GovTime) pg_atomic_read_u64(&class->recent_wait);
 
 	mean += mean == 0 ? waited : (waited - mean) / WAIT_WEIGHT;
 	pg_atomic_write_u64(&class->recent_wait, (uint64) Max(mean, 0));
+	gov_gate_turn_begins(&my_ticket()->turn, now);
 }
 
 bool
@@ -462,7 +672,7 @@ gov_gate_info(int class_id, GovGateInfo *info)
 	uint64		count = pg_atomic_read_u64(&class->count);
 
 	info->limit = (int) GATE_LIMIT(pg_atomic_read_u32(&class->gate));
-	info->held = (int) HELD(count);
+	info->held = (int) (HELD(count) - KEPT(count));
 	info->waiting = (int) WAITING(count);
 	info->timeout = (GovTime) pg_atomic_read_u64(&class->timeout);
 	info->recent_wait = (GovTime) pg_atomic_read_u64(&class->recent_wait);

@@ -48,7 +48,7 @@ set_policy(
 	"INSERT INTO governor.breaker_settings (name, half_open_calls, half_open_timeout) VALUES ('probe', 1, '10 min')",
 	"INSERT INTO governor.classes (name, max_active, gate_timeout, mode, breaker) VALUES
 		('one', 1, '100 s', NULL, NULL), ('two', 2, '100 s', NULL, NULL), ('aim', 2, '100 s', NULL, NULL), ('timed', 1, '300 ms', NULL, 'guard'), ('atonce', 1, '0', NULL, NULL),
-		('watched', 1, '5 s', 'observe', NULL), ('free', NULL, '5 s', NULL, NULL), ('storm', 3, '1 s', NULL, NULL), ('hot', 8, '100 s', NULL, NULL),
+		('watched', 1, '5 s', 'observe', NULL), ('free', NULL, '5 s', NULL, NULL), ('storm', 3, '1 s', NULL, NULL), ('hot', 8, '100 s', NULL, NULL), ('turns', 4, '100 s', NULL, NULL),
 		('probed', 1, '100 s', NULL, 'probe')",
 	"UPDATE governor.classes SET idle_in_transaction_timeout = '300 ms' WHERE name = 'two'",
 	"INSERT INTO governor.rules (position, class, application_name)
@@ -732,6 +732,38 @@ subtest 'a hot row' => sub {
 	is($admin->value('SELECT n FROM hot WHERE id = 1'), $before + 256 * 20, 'every update was made');
 	is(stat_of('hot', 'gate_passes'), 0, 'waiting for a row lets nobody through: so there were never more than the limit');
 	is(gate_of('hot'), '0|0|8', 'nothing is left');
+};
+
+# Many short transactions of clients that send the next one at once, and rest now and then.
+subtest 'turns' => sub {
+	my $script = $node->basedir . '/turns.sql';
+
+	open my $file, '>', $script or die "$script: $!";
+	print $file "SELECT 1;\n" x 5, "\\sleep 20 ms\n", "BEGIN;\nSELECT 2;\nCOMMIT;\n" x 3, "\\sleep 2 ms\n";
+	close $file;
+	$admin->run('SELECT governor.reset_stats()');
+	my $pgbench = IPC::Run::start(
+		[ 'pgbench', '-n', '-c', 64, '-j', 4, '-t', 25, '-f', $script, '-d',
+			$node->connstr('postgres') . ' user=app application_name=turns' ],
+		'>' => \my $out, '2>' => \my $err);
+
+	sample('turns', 4, sub { $pgbench->pump_nb; $pgbench->pumpable });
+	ok($pgbench->finish, 'all clients end well') or diag($err);
+	is(stat_of('turns', 'gate_passes'), 0, 'nobody was let through');
+	note(stat_of('turns', 'gate_waits') . ' waits in ' . 64 * 25 * 8 . ' transactions');
+	is(gate_of('turns'), '0|0|4', 'nothing is left');
+
+	# sessions that rest, after transactions for which others waited
+	my @clients = map { login('turns') } 1 .. 12;
+	foreach my $round (1 .. 20)
+	{
+		$_->start('SELECT 1') foreach @clients;
+		$_->finish foreach @clients;
+	}
+	is(gate_of('turns'), '0|0|4', 'nothing is kept when nobody waits');
+	$_->run('BEGIN') foreach @clients[ 0 .. 3 ];
+	is(gate_of('turns'), '4|0|4', 'all of them are free');
+	$_->run('COMMIT') foreach @clients[ 0 .. 3 ];
 };
 
 # What one client of the storm does, again and again, until its pipe is closed by the test.

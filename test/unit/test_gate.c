@@ -118,6 +118,236 @@ a_model(void)
 	}
 }
 
+/* Whose ticket is kept for his next transaction. */
+static void
+what_is_kept(void)
+{
+	const GovTime turn = GOV_GATE_TURN;
+	const struct
+	{
+		uint32_t	held,
+					kept,
+					waiting,
+					limit;
+		GovTime		away;
+		GovTime		after;		/* the beginning of its turn */
+		bool		keeps;
+	}			rows[] =
+	{
+		{8, 0, 1, 8, 400, 0, true},
+		{8, 3, 1, 8, 400, 0, true},
+		{8, 4, 1, 8, 400, 0, false},	/* half of them are */
+		{8, 0, 0, 8, 400, 0, false},	/* nobody waits */
+		{9, 0, 1, 8, 400, 0, false},	/* above the limit */
+		{8, 0, 1, 8, 3 * GOV_MSEC, 0, false},	/* its client takes its time */
+		{8, 0, 1, 8, 400, turn - 1, true},
+		{8, 0, 1, 8, 400, turn, false},
+		{8, 0, 1, 8, 400, -1, false},	/* the clock was set back */
+		{1, 0, 1, 1, 400, 0, false},	/* the only one always goes on */
+		{2, 0, 1, 2, 400, 0, true},
+		{2, 1, 1, 2, 400, 0, false},
+		{3, 1, 1, 3, 400, 0, false},
+	};
+
+	for (size_t i = 0; i < lengthof(rows); i++)
+	{
+		GovGateTurn mine = {.began = NOW, .runs_for = 500, .away_for = rows[i].away};
+
+		unit_row("row %zu", i);
+		CHECK_BOOL(gov_gate_keeps(rows[i].held, rows[i].kept, rows[i].waiting, rows[i].limit, &mine, NOW + rows[i].after),
+				   rows[i].keeps);
+	}
+
+	for (int transactions = 1; transactions <= GOV_GATE_TURN_TRANSACTIONS; transactions++)
+	{
+		GovGateTurn mine = {.began = NOW, .transactions = transactions, .runs_for = 500, .away_for = 400};
+
+		unit_row("%d transactions", transactions);
+		CHECK_BOOL(gov_gate_keeps(8, 0, 1, 8, &mine, NOW), transactions < GOV_GATE_TURN_TRANSACTIONS);
+	}
+
+	CHECK_BOOL(gov_gate_goes_on(8, 8), true);
+	CHECK_BOOL(gov_gate_goes_on(9, 8), false);
+	CHECK_BOOL(gov_gate_goes_on(1, 0), false);
+}
+
+static void
+who_is_prompt(void)
+{
+	static const struct
+	{
+		GovTime		runs_for,
+					away_for;
+		bool		is_prompt;
+	}			rows[] =
+	{
+		{0, 0, false},
+		{500, 0, false},		/* not known yet */
+		{2 * GOV_MSEC, 2 * GOV_MSEC, true},
+		{2 * GOV_MSEC, 2 * GOV_MSEC + 1, false},
+		{0, GOV_GATE_AT_ONCE, true},
+		{0, GOV_GATE_AT_ONCE + 1, false},
+		{GOV_SECOND, GOV_GATE_KEEP - 1, true},
+		{GOV_SECOND, GOV_GATE_KEEP, false},
+	};
+	GovGateTurn turn = {0};
+
+	for (size_t i = 0; i < lengthof(rows); i++)
+	{
+		GovGateTurn mine = {.runs_for = rows[i].runs_for, .away_for = rows[i].away_for};
+
+		unit_row("row %zu", i);
+		CHECK_BOOL(gov_gate_is_prompt(&mine), rows[i].is_prompt);
+	}
+
+	/* a transaction that found a ticket at once: for how long it ran is not known */
+	gov_gate_turn_pauses(&turn, NOW);
+	CHECK_INT(turn.runs_for, 0);
+	gov_gate_turn_goes_on(&turn, false, NOW + 100);
+	CHECK_INT(turn.away_for, 100);
+	gov_gate_turn_begins(&turn, NOW + 5000);
+	gov_gate_turn_pauses(&turn, NOW + 6000);
+	CHECK_INT(turn.runs_for, 1000);
+	gov_gate_turn_goes_on(&turn, true, NOW + 6500);
+	CHECK_INT(turn.away_for, 200);
+	gov_gate_turn_pauses(&turn, NOW + 8500);
+	CHECK_INT(turn.runs_for, 1250);
+	CHECK_INT(turn.began, NOW + 5000);
+	CHECK_INT(turn.transactions, 2);
+
+	/* one that nobody waited for is in no mean, nor is the time before the next */
+	gov_gate_turn_goes_on(&turn, false, NOW + 8600);
+	gov_gate_turn_goes_on(&turn, false, NOW + 20 * GOV_SECOND);
+	CHECK_INT(turn.away_for, 175);
+
+	/* a clock that was set back, or on */
+	gov_gate_turn_pauses(&turn, NOW);
+	gov_gate_turn_goes_on(&turn, true, NOW - GOV_SECOND);
+	CHECK_INT(turn.away_for, 132);
+	gov_gate_turn_pauses(&turn, GOV_NEVER);
+	CHECK_INT(turn.runs_for, 1250 + (GOV_SECOND - 1250) / 4);
+
+	CHECK_BOOL(gov_gate_is_unwatched(NOW, NOW), false);
+	CHECK_BOOL(gov_gate_is_unwatched(NOW, NOW + 4 * GOV_GATE_KEEP), false);
+	CHECK_BOOL(gov_gate_is_unwatched(NOW, NOW + 4 * GOV_GATE_KEEP + 1), true);
+	CHECK_BOOL(gov_gate_is_unwatched(NOW, NOW - 1), true);
+	CHECK_BOOL(gov_gate_is_unwatched(0, NOW), true);
+}
+
+#define MANY	40
+
+/*
+ * A class that is full all the time, in steps of 100 us: clients whose
+ * transactions take 1 ms, some of which send the next one at once, and the
+ * others after a while.
+ */
+static void
+turns(void)
+{
+	enum
+	{
+		RUNS, KEPT, THINKS, WAITS,
+	};
+
+	for (uint32_t limit = 1; limit <= 8; limit++)
+	{
+		struct
+		{
+			GovGateTurn turn;
+			int			state;
+			GovTime		until;	/* of its transaction, or of its thinking */
+			GovTime		began;	/* its wait, or the time for which its ticket is kept */
+			GovTime		think;
+		}			clients[MANY] = {{.state = RUNS}};
+		int			queue[MANY];
+		uint32_t	held = 0,
+					kept = 0,
+					waiting = 0,
+					transactions = 0,
+					waits = 0;
+		GovTime		longest = 0,
+					sum = 0;
+
+		for (int i = 0; i < MANY; i++)
+		{
+			clients[i].state = THINKS;
+			clients[i].think = i % 4 == 0 ? 30 * GOV_MSEC : 200;
+			clients[i].until = NOW;
+		}
+		for (GovTime now = NOW; now < NOW + 20 * GOV_SECOND; now += 100)
+		{
+			bool		watches = (now - NOW) % GOV_GATE_WATCH_EVERY == 0;
+
+			unit_row("limit %u, at %lld", limit, (long long) (now - NOW));
+			for (int i = 0; i < MANY; i++)
+			{
+				if (clients[i].state == RUNS && now >= clients[i].until)
+				{
+					transactions++;
+					clients[i].until = now + clients[i].think;
+					clients[i].began = now;
+					gov_gate_turn_pauses(&clients[i].turn, now);
+					clients[i].state = THINKS;
+					if (gov_gate_keeps(held, kept, waiting, limit, &clients[i].turn, now))
+					{
+						clients[i].state = KEPT;
+						kept++;
+					}
+					else
+						held--;
+				}
+				else if (clients[i].state == KEPT && now >= clients[i].until)
+				{
+					CHECK(gov_gate_goes_on(held, limit));
+					kept--;
+					gov_gate_turn_goes_on(&clients[i].turn, true, now);
+					clients[i].state = RUNS;
+					clients[i].until = now + GOV_MSEC;
+				}
+				else if (clients[i].state == KEPT && watches && now - clients[i].began >= GOV_GATE_KEEP)
+				{
+					held--;
+					kept--;
+					clients[i].state = THINKS;
+				}
+				else if (clients[i].state == THINKS && now >= clients[i].until)
+				{
+					gov_gate_turn_goes_on(&clients[i].turn, false, now);
+					clients[i].state = WAITS;
+					clients[i].began = now;
+					queue[waiting++] = i;
+				}
+				while (gov_gate_lets_in(held, waiting, limit))
+				{
+					int			first = queue[0];
+
+					held++;
+					waiting--;
+					for (uint32_t j = 0; j < waiting; j++)
+						queue[j] = queue[j + 1];
+					clients[first].state = RUNS;
+					clients[first].until = now + GOV_MSEC;
+					gov_gate_turn_begins(&clients[first].turn, now);
+					if (now - NOW > 5 * GOV_SECOND)
+					{
+						longest = now - clients[first].began > longest ? now - clients[first].began : longest;
+						sum += now - clients[first].began;
+						waits++;
+					}
+				}
+				CHECK(held <= limit && kept <= limit / 2 && kept <= held);
+			}
+		}
+		unit_row("limit %u: %u transactions, %u waits, longest %lld, sum %lld", limit, transactions, waits,
+				 (long long) longest, (long long) sum);
+		CHECK(waits > 100);
+		CHECK(longest * waits <= 3 * sum);
+		/* half of the tickets at least are in use all the time */
+		CHECK(transactions >= (limit - limit / 2) * 19000);
+		CHECK(limit == 1 || waits < transactions * 3 / 4);
+	}
+}
+
 static GovGateStep
 step_at(GovTime timeout, int searches, GovTime after, GovTime *look_after)
 {
@@ -184,6 +414,9 @@ const UnitTest gate_tests[] = {
 	{"gate: the limit in force", the_limit},
 	{"gate: where tickets go", where_tickets_go},
 	{"gate: never more than the limit, and none idle while somebody waits", a_model},
+	{"gate: what is kept", what_is_kept},
+	{"gate: who is prompt, and who is watched", who_is_prompt},
+	{"gate: turns are fair, and use the tickets", turns},
 	{"gate: how one waits", how_one_waits},
 	{"gate: when to retry", when_to_retry},
 	UNIT_END
