@@ -40,6 +40,7 @@ typedef struct SlotNote
 	GovReason	reason;
 	uint64		subject;		/* the rest or transaction that it was about */
 	GovTime		at;				/* when */
+	bool		asked;			/* it was asked to end; else only noted that it would be */
 } SlotNote;
 
 /* A session that should go. */
@@ -110,6 +111,13 @@ is_noted(const SlotNote *note, const GovCensusRow *row)
 		note->subject == subject_of(row);
 }
 
+/* Whether it was asked; what observe has noted is no reason to wait in enforce. */
+static bool
+was_asked(const SlotNote *note, const GovCensusRow *row)
+{
+	return note->asked && is_noted(note, row);
+}
+
 static int
 find_stale(GovSweep *sweep)
 {
@@ -126,7 +134,7 @@ find_stale(GovSweep *sweep)
 		evidence = gov_census_evidence(row, census->taken_at);
 		sweep->stale[nstale].row = row;
 		sweep->stale[nstale].rank = gov_evidence_rank(&evidence);
-		sweep->stale[nstale].asked_before = is_noted(&sweep->notes[row->slot], row);
+		sweep->stale[nstale].asked_before = was_asked(&sweep->notes[row->slot], row);
 		nstale++;
 	}
 	qsort(sweep->stale, nstale, sizeof(Candidate), strongest_evidence_first);
@@ -134,8 +142,9 @@ find_stale(GovSweep *sweep)
 }
 
 static void
-write_note(SlotNote *note, const GovCensusRow *row, GovTime now)
+write_note(SlotNote *note, const GovCensusRow *row, GovTime now, bool asked)
 {
+	note->asked = asked;
 	note->generation = row->generation;
 	note->reason = row->verdict.reason;
 	note->subject = subject_of(row);
@@ -155,7 +164,7 @@ may_be_leaving(const GovSweep *sweep, const GovCensusRow *row)
 	const SlotNote *note = &sweep->notes[row->slot];
 	GovTime		now = sweep->census->taken_at;
 
-	return is_noted(note, row) && now >= note->at && now < note->at + patience();
+	return was_asked(note, row) && now >= note->at && now < note->at + patience();
 }
 
 static void
@@ -226,7 +235,7 @@ enforce(GovSweep *sweep, const GovCensusRow *row)
 		return gov_pace_ready_at(pace, rate);
 
 	count_leaving(sweep, row);
-	write_note(note, row, now);
+	write_note(note, row, now, true);
 	describe(row, words);
 	gov_reclaim_ask(row->slot, row->generation, row->verdict.reason, subject_of(row), words, NULL);
 	return now + patience();
@@ -258,7 +267,7 @@ observe(GovSweep *sweep, const GovCensusRow *row)
 
 	if (is_old_news(note, row))
 		return;
-	write_note(note, row, now);
+	write_note(note, row, now, false);
 
 	if (!gov_registry_read(row->slot, &session) || session.generation != row->generation)
 		return;
