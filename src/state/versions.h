@@ -22,7 +22,7 @@ extern void gov_versions_shmem_attach(void *memory, bool is_new);
  */
 extern void gov_versions_note_login(uint64 version);
 
-/* What is known of a version; all zero if that is nothing. */
+/* What is known of a version; all zero if that is nothing.  Never errors. */
 extern GovVersionSeen gov_versions_find(uint64 version);
 
 #endif							/* GOV_VERSIONS_H */

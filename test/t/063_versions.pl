@@ -15,14 +15,15 @@ my $node = new_node('versions', settings => { 'governor.sweep_interval' => '100m
 $node->start;
 my $admin = admin_of($node);
 
-$admin->run('CREATE ROLE app LOGIN', 'CREATE ROLE forger LOGIN');
+$admin->run('CREATE ROLE app LOGIN', 'CREATE ROLE forger LOGIN', 'CREATE DATABASE staging');
 # the platform says which class it is; of `slow` only the views are looked at
 set_policy(
 	$admin,
 	"INSERT INTO governor.classes (name, idle_timeout, idle_timeout_floor) VALUES
 		('slow', '1 h', '1 s'), ('other', '1 h', '1 s'), ('quick', '3 s', '300 ms'),
 		('no_floor', '1 h', NULL), ('no_timeout', NULL, '1 s')",
-	"INSERT INTO governor.classes (name, idle_timeout, idle_timeout_floor, keep_warm) VALUES ('warm', '1 h', '1 s', 10)",
+	"INSERT INTO governor.classes (name, idle_timeout, idle_timeout_floor, keep_warm) VALUES
+		('warm', '1 h', '1 s', 10), ('steady', '1500 ms', '1 s', 10)",
 	"INSERT INTO governor.classes (name, idle_timeout, idle_timeout_floor, mode) VALUES ('watched', '2 s', '200 ms', 'observe')",
 	"INSERT INTO governor.rules (position, class, platform)
 		SELECT row_number() OVER (ORDER BY name), name, name FROM governor.classes WHERE NOT shipped",
@@ -147,6 +148,7 @@ subtest 'kin, and others' => sub {
 	my $mine = login('slow:mine:1:i');
 	my %others = (
 		another_role => login('slow:mine:2:i', user => 'forger'),
+		another_database => login('slow:mine:2:i', dbname => 'staging'),
 		another_class => login('slow:mine:2:i', host => '127.0.0.1'),
 		another_function => login('slow:mine2:2:i'),
 		no_version => login('slow:mine::i'),
@@ -154,6 +156,9 @@ subtest 'kin, and others' => sub {
 	works_and_rests($mine);
 	is(seen($others{another_class}, 'class, function, version'), 'other|mine|2', 'one is in another class');
 	is(rest_of($mine), 'later', 'none of them is a newer version');
+	my $staging = login('slow:mine:1:i', dbname => 'staging');
+	works_and_rests($others{another_database});
+	is(rest_of($others{another_database}), 'sooner', 'in the other database the version that came last is');
 
 	my $nobody = login('slow:nobody::i');
 	my $version = login('slow:nobody:1:i');
@@ -173,7 +178,7 @@ subtest 'kin, and others' => sub {
 	$late->run("SELECT governor.register('slow', 'mine', '1')");
 	works_and_rests($late);
 	is(rest_of($late), 'sooner', 'and an old one');
-	$_->vanish foreach $mine, values %others, $nobody, $version, $cut, $whole, $registered, $late;
+	$_->vanish foreach $mine, $staging, values %others, $nobody, $version, $cut, $whole, $registered, $late;
 };
 
 subtest 'classes' => sub {
@@ -210,6 +215,46 @@ subtest 'a version that only rests does not serve' => sub {
 	$kept->start('SELECT pg_sleep(600)');
 	is_retired($old, 'until the other one works again');
 	$_->vanish foreach $old, $kept;
+};
+
+# Which session of its pool a canary uses is chance.  One works all the time, and the others
+# rest for much longer than the floor; keep_warm leaves them to their version alone.
+subtest 'a steady canary' => sub {
+	my @canary = map { login("steady:f:1:$_") } 1 .. 3;
+	$canary[0]->start('SELECT pg_sleep(600)');
+	my $new = login('steady:f:2:i');
+	$new->start('SELECT pg_sleep(600)');
+
+	foreach my $turn (0 .. 2)
+	{
+		my $works = $canary[$turn];
+		my $next = $turn < 2 ? $canary[ $turn + 1 ] : undef;
+
+		is( $admin->wait_for(
+				"SELECT count(*) FILTER (WHERE state = 'active') = 1
+					AND count(*) FILTER (WHERE state = 'idle' AND idle_for > interval '2 s') = 2
+				   FROM governor.sessions WHERE class = 'steady' AND version = '1'"),
+			1, 'one works, and the others have rested for longer than any timeout');
+		set_mode($admin, 'enforce');
+		wait_for_sweeps($admin, 3);
+		is(scalar(grep { $_->has_ended } @canary), 0, 'none of them ends');
+		set_mode($admin, 'observe') unless $next;
+		if ($next)
+		{
+			$next->start('SELECT pg_sleep(600)');
+			$admin->wait_for('SELECT state = \'active\' FROM governor.sessions WHERE pid = ' . $next->pid);
+		}
+		$admin->run('SELECT pg_cancel_backend(' . $works->pid . ')');
+		$works->finish;
+	}
+	is($admin->value("SELECT reclaimed FROM governor.stat_classes WHERE class = 'steady'"), 0, 'as the counter says');
+	ok( $admin->wait_for("SELECT count(*) = 3 FROM governor.sessions WHERE class = 'steady' AND version = '1' AND verdict <> 'keep'"),
+		'once all of them rest, all are retired');
+	set_mode($admin, 'enforce');
+	is_farewell_idle($canary[2]->wait_for_end, 'retired', 'steady', 'the one used last');
+	$_->wait_for_end foreach @canary;
+	set_mode($admin, 'observe');
+	$new->vanish;
 };
 
 subtest 'sessions that idle rules keep' => sub {
