@@ -26,6 +26,7 @@
 #include "compat.h"
 
 #include "clock.h"
+#include "state/policy.h"
 #include "state/shmem.h"
 #include "state/versions.h"
 
@@ -79,12 +80,12 @@ place_of(uint64 key)
 }
 
 void
-gov_versions_note_login(uint64 key)
+gov_versions_note_login(uint64 key, int class_id)
 {
 	GovTime		now = gov_clock_now();
 	Version    *place;
 
-	if (key == 0)
+	if (key == 0 || !gov_policy_class_compares_versions(class_id))
 		return;
 	LWLockAcquire(gov_shmem_lock(GOV_LOCK_VERSIONS), LW_EXCLUSIVE);
 	place = place_of(key);

@@ -202,6 +202,32 @@ subtest 'classes' => sub {
 	$_->vanish foreach $old, $new;
 };
 
+# What cannot use versions, or says ever another one, leaves those of others in the memory.
+subtest 'who is remembered' => sub {
+	set_policy($admin, "INSERT INTO governor.classes (name) VALUES ('later_on')",
+		"INSERT INTO governor.rules (position, class, platform) VALUES (100, 'later_on', 'later_on'), (101, 'default', 'none')");
+	$_->logout foreach login('later_on:f:2:i'), login('later_on:f:1:i');
+	set_policy($admin, "UPDATE governor.classes SET idle_timeout = '1 h', idle_timeout_floor = '1 s', mode = NULL WHERE name IN ('later_on', 'default')");
+	my $old = login('later_on:f:1:i');
+	my $new = login('later_on:f:2:i');
+	works_and_rests($old, $new);
+	is(join(' ', map { rest_of($_) } $old, $new), 'sooner later', 'nobody took notice before the class had a timeout');
+
+	my $restless = GovClient->login($node, user => 'app');
+	$restless->run("DO \$\$ BEGIN FOR i IN 1 .. 30000 LOOP
+			PERFORM set_config('application_name', 'faas:none:f:' || i || ':i', false);
+			COMMIT;
+		END LOOP; END \$\$");
+	is(seen($restless, 'class, version'), 'default|30000', 'a session in class default has had very many versions');
+	is(join(' ', map { rest_of($_) } $old, $new), 'sooner later', 'those of others are known still');
+	$restless->run("SELECT governor.register('slow', 'h', '1')");
+	my $newer = login('slow:h:2:i');
+	works_and_rests($restless, $newer);
+	is(rest_of($restless), 'sooner', 'as is the one with which it has moved');
+	set_policy($admin, "UPDATE governor.classes SET idle_timeout = NULL, idle_timeout_floor = NULL, mode = 'off' WHERE name = 'default'");
+	$_->vanish foreach $old, $new, $restless, $newer;
+};
+
 # A way back to the version before leaves sessions of the newer one behind.
 subtest 'a version that only rests does not serve' => sub {
 	my $old = login('quick:g:1:i');
