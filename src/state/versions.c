@@ -6,8 +6,8 @@
  * Owns: GovVersions in shared memory.
  * Runs in: backends (at login, views), the governor.
  *
- * Locking: GOV_LOCK_VERSIONS, exclusive to note a login, shared to look one
- * up, each for a look at one set.  No other lock is held with it.
+ * Locking: GOV_LOCK_VERSIONS, exclusive to note or correct a login, shared to
+ * look one up, each for a look at one set.  No other lock is held with it.
  *
  * The table is of fixed size: a version has its place in one of the sets, and
  * there replaces the one whose last login is the longest ago.  What comes
