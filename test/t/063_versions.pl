@@ -263,7 +263,8 @@ subtest 'a steady canary' => sub {
 			1, 'one works, and the others have rested for longer than any timeout');
 		set_mode($admin, 'enforce');
 		wait_for_sweeps($admin, 3);
-		is(scalar(grep { $_->has_ended } @canary), 0, 'none of them ends');
+		# whoever has ended would be waited for, for long
+		is(scalar(grep { $_->has_ended } @canary), 0, 'none of them ends') or return;
 		set_mode($admin, 'observe') unless $next;
 		if ($next)
 		{
