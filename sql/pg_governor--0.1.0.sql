@@ -230,7 +230,7 @@ COMMENT ON COLUMN governor.classes.idle_blocker_timeout IS 'Ends sessions that a
 COMMENT ON COLUMN governor.classes.transaction_timeout IS 'Cancels, then ends, transactions that run this long; NULL: never';
 COMMENT ON COLUMN governor.classes.max_lifetime IS 'Ends sessions of this age once they rest; NULL: never';
 COMMENT ON COLUMN governor.classes.unresponsive_timeout IS 'Ends sessions whose peer has answered no TCP probe for so long; NULL: never';
-COMMENT ON COLUMN governor.classes.sessions_per_instance IS 'Sessions that one function instance may hold, from one role and address; NULL: any number';
+COMMENT ON COLUMN governor.classes.sessions_per_instance IS 'Sessions that one function instance may hold, from one role and address to one database; NULL: any number';
 COMMENT ON COLUMN governor.classes.keep_warm IS 'So many idle sessions, those used last, are left alone by idle_timeout';
 COMMENT ON COLUMN governor.classes.reclaim_rate IS 'Stale sessions that are ended per second at most; NULL: no limit';
 COMMENT ON COLUMN governor.classes.paused IS 'Newcomers wait, resting sessions end: to drain the class';

@@ -190,7 +190,7 @@ register_session(Port *port)
 	if (exemption == GOV_EXEMPT_NOT && eligible)
 	{
 		gov_ledger_count_admitted(gov_registry_mine()->class_id);
-		gov_versions_note_login(gov_registry_keys(&facts).version);
+		gov_versions_note_login(gov_registry_keys(&facts).version, gov_registry_mine()->class_id);
 	}
 	if (exemption == GOV_EXEMPT_NOT)
 	{

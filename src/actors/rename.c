@@ -73,9 +73,17 @@ settle(const GovSession *session, const GovSessionFacts *facts, GovClassificatio
 		found.position = session->rule;
 	}
 	result = gov_registry_rename(session, name, &facts->identity, found, generation);
-	if (result == GOV_RENAMING_DONE)
-		gov_versions_note_login(gov_registry_keys(facts).version);
+	if (result == GOV_RENAMING_DONE &&
+		(!session->facts.identity.present || found.class_id != session->class_id))
+		gov_versions_note_login(gov_registry_keys(facts).version, found.class_id);
 	return result;
+}
+
+/* The class that this session has left may have been one in which a lease does not count. */
+static bool
+has_lease(void)
+{
+	return pg_atomic_read_u64(&gov_registry_mine()->lease_until) != 0;
 }
 
 void
@@ -103,7 +111,7 @@ gov_rename_session(const char *application_name)
 	} while (settle(&session, &facts, found, generation) != GOV_RENAMING_DONE);
 	gov_registry_drop_name();
 
-	if (may_become_stale)
+	if (may_become_stale || has_lease())
 		gov_pulse_wake_if_dormant();
 }
 
@@ -131,7 +139,7 @@ gov_rename_register(const GovIdentity *identity)
 		found = gov_classify_by_policy_in_force(&facts, &generation, &may_become_stale);
 	} while (settle(&session, &facts, found, generation) != GOV_RENAMING_DONE);
 
-	if (may_become_stale)
+	if (may_become_stale || has_lease())
 		gov_pulse_wake_if_dormant();
 	return GOV_REGISTRATION_DONE;
 }

@@ -38,28 +38,42 @@ gov_evidence_rank_to_evict(const GovEvidence *evidence, GovTime rests_since,
 bool
 gov_version_serves(const GovActivity *activity, GovTime idle_timeout, GovTime now)
 {
-	return activity->state != GOV_ACTIVITY_IDLE ||
-		now < gov_time_after(activity->state_since, idle_timeout);
+	switch (activity->state)
+	{
+		case GOV_ACTIVITY_ACTIVE:
+			return true;
+
+		case GOV_ACTIVITY_IDLE:
+		case GOV_ACTIVITY_IDLE_IN_TRANSACTION:
+			return now < gov_time_after(activity->state_since, idle_timeout);
+
+		case GOV_ACTIVITY_UNKNOWN:
+		case GOV_ACTIVITY_STARTING:
+			break;
+	}
+	return false;
 }
 
 void
 gov_version_note_serving(GovVersionsServing *serving, const GovVersionSeen *version)
 {
-	if (version->first_login == 0)
+	if (version->order == 0)
 		return;
-	if (!serving->any || version->first_login > serving->newest)
-		serving->newest = version->first_login;
+	if (!serving->any || version->order > serving->newest)
+		serving->newest = version->order;
 	serving->any = true;
 }
 
 GovTime
 gov_version_retired_at(const GovVersionSeen *version, const GovVersionsServing *serving,
-					   GovTime idle_timeout)
+					   GovTime used_at, const GovClass *limits)
 {
-	GovTime		retired_at = gov_time_after(version->last_login, idle_timeout);
+	GovTime		unwanted_at = gov_time_after(version->last_login, limits->idle_timeout);
+	GovTime		unused_at = gov_time_after(used_at, limits->idle_timeout_floor != GOV_NEVER ?
+										   limits->idle_timeout_floor : limits->idle_timeout);
+	GovTime		retired_at = unused_at > unwanted_at ? unused_at : unwanted_at;
 
-	if (version->first_login == 0 || !serving->any || serving->newest <= version->first_login ||
-		retired_at == GOV_NEVER)
+	if (version->order == 0 || !serving->any || serving->newest <= version->order || retired_at == GOV_NEVER)
 		return 0;
 	return retired_at;
 }

@@ -52,21 +52,23 @@ extern GovEvidenceRank gov_evidence_rank_to_evict(const GovEvidence *evidence, G
 /* A version of a function, as this server has seen it. */
 typedef struct GovVersionSeen
 {
-	GovTime		first_login;	/* 0: nothing is known of it */
+	uint64_t	order;			/* its place among all versions as they came; 0: nothing is known of it */
 	GovTime		last_login;
 } GovVersionSeen;
 
-/* Which versions of a function serve: when the newest of them came. */
+/* Which versions of a function serve: the place of the one that came last. */
 typedef struct GovVersionsServing
 {
 	bool		any;
-	GovTime		newest;			/* its first login */
+	uint64_t	newest;
 } GovVersionsServing;
 
 /*
- * Whether a version serves by what one of its sessions does: it works, or has
- * not rested for idle_timeout.  With nothing but sessions that were left
- * behind, as after a way back to the version before, it does not.
+ * Whether a version serves, so that it may replace others, by what one of its
+ * sessions does: it works, or has rested for less than idle_timeout, in a
+ * transaction or not.  With nothing but sessions that were left behind, as
+ * after a way back to the version before, it does not; nor with a login that
+ * may fail yet, or with a session that does not say what it does.
  */
 extern bool gov_version_serves(const GovActivity *activity, GovTime idle_timeout, GovTime now);
 
@@ -74,11 +76,25 @@ extern bool gov_version_serves(const GovActivity *activity, GovTime idle_timeout
 extern void gov_version_note_serving(GovVersionsServing *serving, const GovVersionSeen *version);
 
 /*
- * When a version is, or becomes, retired, if nobody logs in with it until
- * then: idle_timeout after its last login, where one serves that came later
- * than it.  0: it is not.
+ * When a session was used last: now, and for ever, while it works, and also
+ * while it is not known to rest.
+ */
+static inline GovTime
+gov_activity_used_at(const GovActivity *activity)
+{
+	return activity->state == GOV_ACTIVITY_IDLE || activity->state == GOV_ACTIVITY_IDLE_IN_TRANSACTION ?
+		activity->state_since : GOV_NEVER;
+}
+
+/*
+ * When a version is, or becomes, retired, if nobody logs in with it or uses it
+ * until then: where one serves that came later than it, idle_timeout after its
+ * last login, but not before all of its sessions have rested for the floor,
+ * or, without one, for idle_timeout.  used_at is when the last of them was
+ * used.  So a version that serves beside a newer one, as in a canary, keeps
+ * its sessions, whichever of them is used.  0: it is not retired.
  */
 extern GovTime gov_version_retired_at(const GovVersionSeen *version, const GovVersionsServing *serving,
-									  GovTime idle_timeout);
+									  GovTime used_at, const GovClass *limits);
 
 #endif							/* GOV_EVIDENCE_H */

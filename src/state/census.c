@@ -264,93 +264,6 @@ read_slots(GovCensus *census)
 	return counts.clients;
 }
 
-static int
-more_recent_first(const void *a, const void *b)
-{
-	GovTime		left = (*(GovCensusRow *const *) a)->activity.state_since;
-	GovTime		right = (*(GovCensusRow *const *) b)->activity.state_since;
-
-	return left > right ? -1 : left < right;
-}
-
-/*
- * Whoever was asked in this rest and is here still would be asked in vain again
- * and again, at the head of every list, if it were not put last.
- */
-static int
-last_choice_first(const void *a, const void *b)
-{
-	const GovCensusRow *left = *(GovCensusRow *const *) a;
-	const GovCensusRow *right = *(GovCensusRow *const *) b;
-
-	if (left->was_asked != right->was_asked)
-		return left->was_asked ? -1 : 1;
-	if (left->rank != right->rank)
-		return left->rank > right->rank ? -1 : 1;
-	return more_recent_first(a, b);
-}
-
-/* Puts the idle sessions of a class into census->some, those used last first; returns how many. */
-static int
-idle_of(GovCensus *census, int class_id)
-{
-	int			idle = 0;
-
-	for (int i = 0; i < census->nrows; i++)
-	{
-		GovCensusRow *row = &census->rows[i];
-
-		if (row->class_id == class_id && row->activity.state == GOV_ACTIVITY_IDLE)
-			census->some[idle++] = row;
-	}
-	qsort(census->some, idle, sizeof(GovCensusRow *), more_recent_first);
-	return idle;
-}
-
-/* Of each class with keep_warm, marks those idle sessions that were used last. */
-static void
-mark_kept_warm(GovCensus *census)
-{
-	for (int id = 0; id < GOV_MAX_CLASSES; id++)
-	{
-		const GovClass *class = &census->policy->classes[id];
-		int			idle;
-
-		if (!class->used || class->keep_warm == 0 || census->classes[id].idle == 0)
-			continue;
-		idle = idle_of(census, id);
-		for (int i = 0; i < idle && i < class->keep_warm; i++)
-			census->some[i]->kept_warm = true;
-	}
-}
-
-/*
- * A class may have more sessions than its cap, after the cap was lowered or
- * sessions moved into it.  Marks as many as are too many of those at rest, the
- * longest first; whoever works is let be until he rests.
- */
-static void
-mark_surplus(GovCensus *census)
-{
-	for (int id = 0; id < GOV_MAX_CLASSES; id++)
-	{
-		const GovClass *class = &census->policy->classes[id];
-		int			too_many = census->classes[id].sessions - class->max_sessions;
-		int			idle;
-
-		if (!class->used || class->max_sessions == 0 || too_many <= 0 || census->classes[id].idle == 0)
-			continue;
-		idle = idle_of(census, id);
-		for (int i = idle - 1; i >= 0 && too_many > 0; i--)
-		{
-			if (census->some[i]->activity.keep != GOV_KEEP_NOT)
-				continue;
-			census->some[i]->surplus = true;
-			too_many--;
-		}
-	}
-}
-
 /* By a threshold of its class, or by a lease of its own, which needs none. */
 static bool
 is_governed(const GovCensus *census, const GovCensusRow *row)
@@ -381,6 +294,147 @@ judge(const GovCensus *census, GovCensusRow *row)
 	}
 }
 
+GovEvidence
+gov_census_evidence(const GovCensusRow *row, GovTime now)
+{
+	const GovActivity *activity = &row->activity;
+	GovEvidence evidence = {
+		.state = activity->state,
+		.superseded = activity->superseded,
+		.unresponsive = row->unresponsive,
+		.lease_is_over = activity->lease_until != 0 && activity->lease_until <= now,
+		.retired = activity->retired_at != 0 && activity->retired_at <= now,
+		.blocks = activity->blocks > 0,
+	};
+
+	return evidence;
+}
+
+static int
+more_recent_first(const void *a, const void *b)
+{
+	GovTime		left = (*(GovCensusRow *const *) a)->activity.state_since;
+	GovTime		right = (*(GovCensusRow *const *) b)->activity.state_since;
+
+	return left > right ? -1 : left < right;
+}
+
+/*
+ * Whoever was asked in this rest and is here still would be asked in vain again
+ * and again, at the head of every list, if it were not put last.
+ */
+static int
+last_choice_first(const void *a, const void *b)
+{
+	const GovCensusRow *left = *(GovCensusRow *const *) a;
+	const GovCensusRow *right = *(GovCensusRow *const *) b;
+
+	if (left->was_asked != right->was_asked)
+		return left->was_asked ? -1 : 1;
+	if (left->rank != right->rank)
+		return left->rank > right->rank ? -1 : 1;
+	return more_recent_first(a, b);
+}
+
+/* Whether more is known of a session than that it rests, or in what it rests. */
+static bool
+is_known_useless(const GovCensus *census, const GovCensusRow *row)
+{
+	GovEvidence evidence = gov_census_evidence(row, census->taken_at);
+
+	return gov_evidence_rank(&evidence) <= GOV_EVIDENCE_RETIRED;
+}
+
+/* Puts the idle sessions of a class into census->some, those used last first; returns how many. */
+static int
+idle_of(GovCensus *census, int class_id)
+{
+	int			idle = 0;
+
+	for (int i = 0; i < census->nrows; i++)
+	{
+		GovCensusRow *row = &census->rows[i];
+
+		if (row->class_id == class_id && row->activity.state == GOV_ACTIVITY_IDLE)
+			census->some[idle++] = row;
+	}
+	qsort(census->some, idle, sizeof(GovCensusRow *), more_recent_first);
+	return idle;
+}
+
+/*
+ * Of each class with keep_warm, marks those idle sessions that were used last.
+ * Whoever is known to be useless takes no seat from one that is not.
+ */
+static void
+mark_kept_warm(GovCensus *census)
+{
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	{
+		const GovClass *class = &census->policy->classes[id];
+		int			idle;
+
+		if (!class->used || class->keep_warm == 0 || census->classes[id].idle == 0)
+			continue;
+		idle = idle_of(census, id);
+		for (int i = 0, seats = class->keep_warm; i < idle && seats > 0; i++)
+		{
+			if (is_known_useless(census, census->some[i]))
+				continue;
+			census->some[i]->kept_warm = true;
+			seats--;
+		}
+	}
+}
+
+/* How many of a class end in any case by what is known of them; marks them. */
+static int
+find_those_that_end(GovCensus *census, int class_id)
+{
+	int			n = 0;
+
+	for (int i = 0; i < census->nrows; i++)
+	{
+		GovCensusRow *row = &census->rows[i];
+
+		if (row->class_id != class_id || row->waits || !is_known_useless(census, row))
+			continue;
+		judge(census, row);
+		row->ends_anyway = gov_verdict_is_stale(row->verdict, census->taken_at);
+		n += row->ends_anyway;
+	}
+	return n;
+}
+
+/*
+ * A class may have more sessions than its cap, after the cap was lowered or
+ * sessions moved into it.  Those that end by what is known of them go first.
+ * Of the others at rest marks as many as are too many still, the longest first;
+ * whoever works is let be until he rests.
+ */
+static void
+mark_surplus(GovCensus *census)
+{
+	for (int id = 0; id < GOV_MAX_CLASSES; id++)
+	{
+		const GovClass *class = &census->policy->classes[id];
+		int			too_many = census->classes[id].sessions - class->max_sessions;
+		int			idle;
+
+		if (!class->used || class->max_sessions == 0 || too_many <= 0 || census->classes[id].idle == 0)
+			continue;
+		too_many -= find_those_that_end(census, id);
+		idle = idle_of(census, id);
+		for (int i = idle - 1; i >= 0 && too_many > 0; i--)
+		{
+			if (census->some[i]->activity.keep != GOV_KEEP_NOT || census->some[i]->ends_anyway)
+				continue;
+			census->some[i]->surplus = true;
+			too_many--;
+		}
+	}
+}
+
 /* What the governor has lately seen of its peer, if its class asks for that. */
 static void
 find_peer(const GovCensus *census, GovCensusRow *row)
@@ -391,6 +445,8 @@ find_peer(const GovCensus *census, GovCensusRow *row)
 	if (class != NULL && class->unresponsive_timeout != GOV_NEVER && !row->waits &&
 		gov_policy_class_is_governed(class))
 		row->activity.peer = gov_peers_read(row->slot, row->generation, oldest);
+	row->unresponsive = class != NULL &&
+		gov_verdict_is_stale(gov_staleness_judge_peer(&row->activity, class), census->taken_at);
 }
 
 /*
@@ -433,22 +489,6 @@ find_advisory_locks(GovCensus *census, bool whole)
 		census->some[i]->activity.keep = GOV_KEEP_ADVISORY_LOCK;
 		judge(census, census->some[i]);
 	}
-}
-
-GovEvidence
-gov_census_evidence(const GovCensusRow *row, GovTime now)
-{
-	const GovActivity *activity = &row->activity;
-	GovEvidence evidence = {
-		.state = activity->state,
-		.superseded = activity->superseded,
-		.unresponsive = gov_liveness_state(&activity->peer, now) == GOV_PEER_UNRESPONSIVE,
-		.lease_is_over = activity->lease_until != 0 && activity->lease_until <= now,
-		.retired = activity->retired_at != 0 && activity->retired_at <= now,
-		.blocks = activity->blocks > 0,
-	};
-
-	return evidence;
 }
 
 /* Of the idle sessions in census->some, says in what order they may be evicted. */
@@ -553,7 +593,8 @@ gov_census_take(GovCensus *census, bool whole)
 		GovCensusRow *row = &census->rows[i];
 		GovClassCensus *class;
 
-		row->kept_warm = row->surplus = false;
+		row->kept_warm = row->surplus = row->ends_anyway = false;
+		find_peer(census, row);
 		if (row->class_id == GOV_NO_CLASS)
 			continue;
 		class = &census->classes[row->class_id];
@@ -586,10 +627,11 @@ gov_census_take(GovCensus *census, bool whole)
 											   GOV_PRESSURE_LOW, GOV_PRESSURE_HIGH);
 	}
 
-	mark_kept_warm(census);
-	mark_surplus(census);
+	/* what is known of sessions comes before what is decided by it */
 	gov_kinship_mark_superseded(census);
 	gov_kinship_mark_retired(census);
+	mark_kept_warm(census);
+	mark_surplus(census);
 	count_waiters(census, whole);
 
 	census->governed = 0;
@@ -599,7 +641,6 @@ gov_census_take(GovCensus *census, bool whole)
 
 		if (is_governed(census, row))
 			census->governed++;
-		find_peer(census, row);
 		judge(census, row);
 	}
 	find_advisory_locks(census, whole);

@@ -30,6 +30,8 @@ typedef struct GovCensusRow
 	int			rule;
 	bool		kept_warm;
 	bool		surplus;		/* one too many in its class */
+	bool		unresponsive;	/* its peer answers no probe */
+	bool		ends_anyway;	/* working space: by what is known of it */
 	bool		waits;			/* to be admitted */
 	bool		waits_at_gate;
 	bool		holds_ticket;

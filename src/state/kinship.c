@@ -12,8 +12,9 @@
  * themselves are compared.  Versions are only compared by their hashes, whose
  * seed nobody outside knows; what is at stake there is the length of a rest.
  *
- * Within a function only the same role counts, so a name that another role
- * has made up retires nobody.
+ * Within a function only the same role and database count, so a name that
+ * another role has made up retires nobody, nor does another environment of the
+ * same function.
  *
  * IDENTIFICATION
  *	  src/state/kinship.c
@@ -45,22 +46,14 @@ rests(const GovCensusRow *row)
 	return row->activity.state == GOV_ACTIVITY_IDLE;
 }
 
-/* When it was used last: those that work are at it, and also those that are not known to rest. */
-static GovTime
-used_at(const GovCensusRow *row)
-{
-	return rests(row) || row->activity.state == GOV_ACTIVITY_IDLE_IN_TRANSACTION ?
-		row->activity.state_since : GOV_NEVER;
-}
-
 /* Those that were used last come first. */
 static int
 by_family_and_use(const void *a, const void *b)
 {
 	const GovKin *left = a;
 	const GovKin *right = b;
-	GovTime		left_used = used_at(left->row);
-	GovTime		right_used = used_at(right->row);
+	GovTime		left_used = gov_activity_used_at(&left->row->activity);
+	GovTime		right_used = gov_activity_used_at(&right->row->activity);
 
 	if (left->family != right->family)
 		return left->family < right->family ? -1 : 1;
@@ -126,7 +119,11 @@ keep_the_same(GovKin *kin, int n)
 	return same;
 }
 
-/* The sessions of a class that belong to an instance; returns how many. */
+/*
+ * The sessions of a class that belong to an instance; returns how many.  One
+ * that logs in does not: the login may fail yet, and then the one that came
+ * before it was the last.
+ */
 static int
 find_instances(GovCensus *census, int class_id)
 {
@@ -136,7 +133,8 @@ find_instances(GovCensus *census, int class_id)
 	{
 		GovCensusRow *row = &census->rows[i];
 
-		if (row->class_id != class_id || row->waits || row->keys.instance == 0)
+		if (row->class_id != class_id || row->waits || row->keys.instance == 0 ||
+			row->activity.state == GOV_ACTIVITY_STARTING)
 			continue;
 		census->kin[n].family = row->keys.instance;
 		census->kin[n].member = 0;
@@ -215,19 +213,31 @@ find_serving(const GovKin *function, const GovKin *end, GovTime idle_timeout, Go
 	return serving;
 }
 
+/* When a version was used last, by its sessions. */
+static GovTime
+last_use(const GovKin *version, int size)
+{
+	GovTime		used_at = 0;
+
+	for (int i = 0; i < size; i++)
+		used_at = Max(used_at, gov_activity_used_at(&version[i].row->activity));
+	return used_at;
+}
+
 /* Of a function with sessions of several versions. */
 static void
-mark_versions(const GovKin *function, const GovKin *end, GovTime idle_timeout, GovTime now)
+mark_versions(const GovKin *function, const GovKin *end, const GovClass *limits, GovTime now)
 {
-	GovVersionsServing serving = find_serving(function, end, idle_timeout, now);
+	GovVersionsServing serving = find_serving(function, end, limits->idle_timeout, now);
 	int			size;
 
 	for (const GovKin *kin = function; kin < end; kin += size)
 	{
 		GovVersionSeen seen = gov_versions_find(kin->member);
-		GovTime		retired_at = gov_version_retired_at(&seen, &serving, idle_timeout);
+		GovTime		retired_at;
 
 		size = version_size(kin, end);
+		retired_at = gov_version_retired_at(&seen, &serving, last_use(kin, size), limits);
 		for (int i = 0; i < size; i++)
 		{
 			if (rests(kin[i].row))
@@ -258,7 +268,7 @@ gov_kinship_mark_retired(GovCensus *census)
 
 			/* they are sorted by version, too */
 			if (kin->member != kin[size - 1].member)
-				mark_versions(kin, kin + size, class->idle_timeout, census->taken_at);
+				mark_versions(kin, kin + size, class, census->taken_at);
 		}
 	}
 }

@@ -26,8 +26,9 @@ extern void gov_kinship_mark_superseded(GovCensus *census);
 
 /*
  * Of each class with an idle_timeout, says of sessions at rest when their
- * version is or becomes retired.  Takes the lock of the versions shared, for
- * each version of a function that has sessions of several.
+ * version is or becomes retired, which is the same moment for all of them.
+ * Takes the lock of the versions shared, for each version of a function that
+ * has sessions of several; exclusively if the clock was set back meanwhile.
  */
 extern void gov_kinship_mark_retired(GovCensus *census);
 

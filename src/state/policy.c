@@ -323,6 +323,34 @@ gov_policy_unresponsive_timeout(int class_id)
 	return timeout;
 }
 
+GovMode
+gov_policy_mode_of(int class_id)
+{
+	GovMode		mode = GOV_MODE_OFF;
+
+	if (class_id == GOV_NO_CLASS)
+		return mode;
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_POLICY), LW_SHARED);
+	if (store->policy.classes[class_id].used)
+		mode = gov_settings_mode_of(&store->policy.classes[class_id]);
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
+	return mode;
+}
+
+bool
+gov_policy_class_compares_versions(int class_id)
+{
+	const GovClass *class = &store->policy.classes[class_id];
+	bool		compares;
+
+	if (class_id == GOV_NO_CLASS)
+		return false;
+	LWLockAcquire(gov_shmem_lock(GOV_LOCK_POLICY), LW_SHARED);
+	compares = class->used && class->idle_timeout != GOV_NEVER && gov_settings_mode_of(class) != GOV_MODE_OFF;
+	LWLockRelease(gov_shmem_lock(GOV_LOCK_POLICY));
+	return compares;
+}
+
 bool
 gov_policy_find_breaker(const char *name, GovNamed *named)
 {

@@ -99,6 +99,12 @@ extern bool gov_policy_copy_settings(int class_id, char *settings);
 /* unresponsive_timeout of a class, GOV_NEVER unless the mode in force is enforce.  Takes the policy lock shared. */
 extern GovTime gov_policy_unresponsive_timeout(int class_id);
 
+/* The mode in force of a class, off if there is none of that id.  Takes the policy lock shared. */
+extern GovMode gov_policy_mode_of(int class_id);
+
+/* Whether the versions of functions matter to a class: only by its idle_timeout is one retired.  Takes the policy lock shared. */
+extern bool gov_policy_class_compares_versions(int class_id);
+
 /* Whether sessions of this class can become stale by the thresholds and the mode in force. */
 extern bool gov_policy_class_is_governed(const GovClass *class);
 

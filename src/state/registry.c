@@ -238,6 +238,7 @@ gov_registry_keys(const GovSessionFacts *facts)
 	if (!identity->present)
 		return keys;
 	function = hash(&facts->role_oid, sizeof(facts->role_oid), registry->seed);
+	function = hash_text(facts->database, function);
 	function = hash_text(identity->platform, function);
 	function = hash_text(identity->function, function);
 	version = hash_text(identity->version, function);
@@ -440,6 +441,7 @@ gov_registry_same_instance(int one, uint32 one_generation, int other, uint32 oth
 	return slots[one].pid != 0 && slots[one].generation == one_generation &&
 		slots[other].pid != 0 && slots[other].generation == other_generation &&
 		left->role_oid == right->role_oid &&
+		strcmp(left->database, right->database) == 0 &&
 		memcmp(&left->client_addr, &right->client_addr, sizeof(GovAddress)) == 0 &&
 		left->identity.instance[0] != '\0' &&
 		strcmp(left->identity.platform, right->identity.platform) == 0 &&

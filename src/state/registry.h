@@ -46,12 +46,12 @@ typedef struct GovSessionFacts
 } GovSessionFacts;
 
 /*
- * Which sessions belong together, as hashes of their role and identity; 0 for
- * what has no name.  Compare sessions by state/kinship.h.
+ * Which sessions belong together, as hashes of their role, database and
+ * identity; 0 for what has no name.  Compare sessions by state/kinship.h.
  */
 typedef struct GovSessionKeys
 {
-	uint64		function;		/* role, platform, function; 0 unless the version is known */
+	uint64		function;		/* role, database, platform, function; 0 unless the version is known */
 	uint64		version;		/* the same, and the version */
 	uint64		instance;		/* the same, and address and instance */
 } GovSessionKeys;
@@ -210,7 +210,7 @@ extern GovSessionKeys gov_registry_keys(const GovSessionFacts *facts);
 
 /*
  * Whether two sessions, by slot and generation, are here and of the very same
- * instance: role, address and every part of the identity.  Caller holds the
+ * instance: role, database, address and every part of the identity.  Caller holds the
  * sessions lock.
  */
 extern bool gov_registry_same_instance(int one, uint32 one_generation, int other, uint32 other_generation);

@@ -24,6 +24,7 @@
 
 #include "state/waits.h"
 
+#include "miscadmin.h"
 #include "storage/lock.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
@@ -273,5 +274,9 @@ gov_waits_count(GovWaits *room, const int *slots, int nslots, int *blocks)
 		return;
 	take_down_all(room);
 	for (int i = 0; i < nslots; i++)
+	{
+		/* a view asks about all, which may take long where many wait; no lock is held here */
+		CHECK_FOR_INTERRUPTS();
 		blocks[i] = count_waiters_of(room, slots[i]);
+	}
 }

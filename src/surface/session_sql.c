@@ -23,6 +23,7 @@
 #include "catalog/pg_authid.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
+#include "postmaster/interrupt.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -189,14 +190,19 @@ lease_argument(FunctionCallInfo fcinfo, int number)
 	return duration;
 }
 
-/* Gives this session a lease from now on; returns until when. */
+/*
+ * Gives this session a lease from now on; returns until when.  Where the mode in
+ * force is off nobody need wake: with another mode or class the governor looks
+ * for leases.  A mode that this process has not read yet counts as another one.
+ */
 static GovTime
 take_lease(GovTime duration)
 {
 	GovTime		until = gov_time_after(gov_clock_now(), duration);
 
 	gov_registry_set_lease(until);
-	gov_pulse_wake_if_dormant();
+	if (ConfigReloadPending || gov_policy_mode_of(gov_registry_mine()->class_id) != GOV_MODE_OFF)
+		gov_pulse_wake_if_dormant();
 	return until;
 }
 

@@ -68,6 +68,9 @@ subtest 'a standby governs' => sub {
 		$here->query("SELECT class, rule FROM governor.classify('app', 'postgres', 'quick', NULL)"),
 		[ [ 'quick', 1 ] ],
 		'classify() too');
+	my $lease = login('slow');
+	$lease->run("SELECT governor.lease('100 ms')");
+	is_farewell_idle($lease->wait_for_end, 'lease_expired', 'slow', 'and lease()');
 	is( $primary->safe_psql(
 			'postgres',
 			"SELECT count(*) FROM governor.sessions WHERE class IS NULL AND verdict = 'exempt' AND usename = current_user"

@@ -47,7 +47,9 @@ $admin->run('CREATE ROLE fn LOGIN');
 set_policy(
 	$admin,
 	"INSERT INTO governor.classes (name, idle_timeout) VALUES ('quick', '1 s')",
-	"INSERT INTO governor.rules (position, class, role) VALUES (10, 'quick', 'fn')");
+	"INSERT INTO governor.classes (name, idle_timeout, idle_timeout_floor) VALUES ('versions', '1 h', '1 s')",
+	"INSERT INTO governor.rules (position, class, role) VALUES (10, 'quick', 'fn')",
+	"INSERT INTO governor.rules (position, class, platform) VALUES (5, 'versions', 'v')");
 
 my $start = $admin->value('SELECT extract(epoch FROM now())::bigint');
 set_clock(1000);
@@ -63,6 +65,23 @@ pass('the governor goes on sweeping after the clock was set back');
 
 my $zombie = GovClient->login($node, user => 'fn', host => '127.0.0.1');
 ok($zombie->wait_for_end, 'and ends who comes to rest from then on');
+
+# back, between the logins of two versions: the one that comes last is the newer one, and
+# the other one was not logged in with in the future
+set_clock(1000);
+my $old = GovClient->login($node, user => 'fn', application_name => 'faas:v:f:1:i');
+set_clock(0);
+my $new = GovClient->login($node, user => 'fn', application_name => 'faas:v:f:2:i');
+wait_for_sweeps($admin, 2);
+foreach my $row ([ $old, 't', 'the one that came first is to be retired' ], [ $new, 'f', 'the one that came last is not' ])
+{
+	my ($client, $sooner, $name) = @$row;
+
+	$client->run('SELECT 1');
+	$admin->wait_for("SELECT state = 'idle' FROM governor.sessions WHERE pid = " . $client->pid);
+	is($admin->value("SELECT stale_at < state_since + interval '1 h' FROM governor.sessions WHERE pid = " . $client->pid), $sooner, $name);
+}
+$_->logout foreach $old, $new;
 
 # forward, while they rest: the kernel's idea of how long differs from ours from now on
 my @zombies = map { GovClient->login($node, user => 'fn', host => $_) } ('127.0.0.1', '127.0.0.1');

@@ -15,7 +15,7 @@ my $node = new_node('instances', settings => { 'governor.sweep_interval' => '100
 $node->start;
 my $admin = admin_of($node);
 
-$admin->run('CREATE ROLE app LOGIN', 'CREATE ROLE forger LOGIN');
+$admin->run('CREATE ROLE app LOGIN', 'CREATE ROLE forger LOGIN', 'CREATE DATABASE staging');
 # the platform says which class it is
 set_policy(
 	$admin,
@@ -105,7 +105,8 @@ subtest 'kin, and others' => sub {
 		s_cut => login('one:' . ('f' x 40) . ':1:' . ('i' x 40)),
 		t_cut_too => login('one:' . ('f' x 40) . ':1:' . ('i' x 40)),
 		u_in_two => login('two:f:1:i'),
-		v_in_two_too => login('two:f:1:i'));
+		v_in_two_too => login('two:f:1:i'),
+		w_another_database => login('one:f:1:i', dbname => 'staging'));
 
 	is(seen($kept{s_cut}, 'class, function, version, instance'), 'one|' . ('f' x 40) . '|1|', 'a name that was cut has no instance');
 	is($admin->value("SELECT count(*) FROM governor.sessions WHERE verdict = 'superseded'"), 0, 'nobody should end');
@@ -119,6 +120,7 @@ subtest 'kin, and others' => sub {
 		unix => [ $kept{a_reference}, login('one:f:1:i') ],
 		address => [ $kept{g_another_address}, login('one:f:1:i', host => '127.0.0.1') ],
 		ipv6 => [ $kept{h_ipv6}, login('one:f:1:i', host => '::1') ],
+		database => [ $kept{w_another_database}, login('one:f:1:i', dbname => 'staging') ],
 		role => [ $kept{f_another_role}, login('one:f:1:i', user => 'forger') ],
 		no_version => [ $kept{i_no_version}, login('one:f::i') ],
 		platform => [ $kept{e_another_platform}, login('ONE_MORE:f:1:i') ]);
@@ -160,6 +162,22 @@ subtest 'a session that works counts, and is let be' => sub {
 	others_end('one');
 	ok($works->works, 'and stays');
 	$works->logout;
+};
+
+# Whether a login succeeds is known when it is over.
+subtest 'a login that is not over' => sub {
+	my $first = login('one:f:1:i');
+	my $begun = GovClient->start_login($node, user => 'app', application_name => 'faas:one:f:1:i', options => '-c post_auth_delay=600');
+
+	ok( $admin->wait_for("SELECT count(*) = 1 FROM governor.sessions WHERE function = 'f' AND state = 'starting'"),
+		'the same instance logs in');
+	is(seen($first, 'verdict'), 'keep', 'nothing is known against its first session');
+	others_end('one');
+	ok($first->works, 'which stays');
+	$admin->run("SELECT pg_terminate_backend(pid) FROM governor.sessions WHERE function = 'f' AND state = 'starting'");
+	ok($begun->finish_login->error, 'the login fails');
+	ok($first->works, 'and it stays still');
+	$first->logout;
 };
 
 subtest 'idle in a transaction counts, and does not end' => sub {

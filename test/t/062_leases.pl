@@ -9,6 +9,7 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use GovClient;
 use GovTest;
+use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time usleep);
 
@@ -50,21 +51,37 @@ sub others_end
 	return is_farewell_idle($other->wait_for_end, 'lease_expired', 'bare', 'another one ends');
 }
 
+# How often the governor has fallen asleep.
+sub naps
+{
+	my $file = '/proc/' . $admin->value('SELECT governor_pid FROM governor.status') . '/status';
+
+	return unless -r $file;
+	return (slurp_file($file) =~ /^voluntary_ctxt_switches:\s*(\d+)/m)[0];
+}
+
+sub governor_falls_asleep
+{
+	my $sweeps = -1;
+
+	ok( wait_until(sub {
+			my $before = $sweeps;
+
+			$admin->run('SELECT pg_sleep(0.3)');
+			$sweeps = $admin->value('SELECT sweeps FROM governor.status');
+			return $sweeps == $before;
+		}),
+		'the governor sleeps');
+	return;
+}
+
 # Nobody else is governed here, so the governor sleeps, with no threshold to look for.
 subtest 'at rest' => sub {
 	foreach my $call ("governor.lease('300 ms')", "governor.register('p', 'f', '1', 'i', '300 ms')")
 	{
 		my $app = login('bare');
-		my $sweeps = -1;
 
-		ok( wait_until(sub {
-				my $before = $sweeps;
-
-				$admin->run('SELECT pg_sleep(0.3)');
-				$sweeps = $admin->value('SELECT sweeps FROM governor.status');
-				return $sweeps == $before;
-			}),
-			'the governor sleeps');
+		governor_falls_asleep();
 		my $begin = time();
 
 		$app->run("SELECT $call");
@@ -75,6 +92,42 @@ subtest 'at rest' => sub {
 		'the counters');
 	is($admin->value("SELECT count(*) FROM governor.events WHERE kind = 'reclaimed' AND reason = 'lease_expired' AND detail ~ '^at rest for'"),
 		2, 'and the events');
+};
+
+subtest 'nobody is woken where the mode is off' => sub {
+	my %app = map { $_ => login($_) } 'off', 'bare';
+
+	plan skip_all => 'the system does not say how often a process has slept' unless defined naps();
+	governor_falls_asleep();
+	foreach my $row ([ 'off', 'sleeps on' ], [ 'bare', 'does not' ])
+	{
+		my ($class, $what) = @$row;
+		my $slept_on = 0;
+
+		foreach (1 .. 3)
+		{
+			my $naps = naps();
+
+			$app{$class}->run("SELECT governor.lease('1 h')") foreach 1 .. 5;
+			$admin->run('SELECT pg_sleep(0.2)');
+			$slept_on++ if naps() == $naps;
+		}
+		is($slept_on > 0 ? 'sleeps on' : 'does not', $what, "$class: the governor $what");
+	}
+	$app{$_}->run('SELECT governor.lease(NULL)') foreach keys %app;
+	others_end();
+	$_->logout foreach values %app;
+};
+
+# By a name that comes later, while the governor sleeps.  Class default ships off.
+subtest 'from a class that is off into another' => sub {
+	my $app = GovClient->login($node, user => 'app');
+
+	$app->run("SELECT governor.lease('1 ms')");
+	governor_falls_asleep();
+	ok($app->works, 'no lease counts in the first');
+	$app->run("SET application_name = 'bare'");
+	is_farewell_idle($app->wait_for_end, 'lease_expired', 'bare', 'it does in the other');
 };
 
 subtest 'idle in a transaction' => sub {

@@ -15,14 +15,15 @@ my $node = new_node('versions', settings => { 'governor.sweep_interval' => '100m
 $node->start;
 my $admin = admin_of($node);
 
-$admin->run('CREATE ROLE app LOGIN', 'CREATE ROLE forger LOGIN');
+$admin->run('CREATE ROLE app LOGIN', 'CREATE ROLE forger LOGIN', 'CREATE DATABASE staging');
 # the platform says which class it is; of `slow` only the views are looked at
 set_policy(
 	$admin,
 	"INSERT INTO governor.classes (name, idle_timeout, idle_timeout_floor) VALUES
 		('slow', '1 h', '1 s'), ('other', '1 h', '1 s'), ('quick', '3 s', '300 ms'),
 		('no_floor', '1 h', NULL), ('no_timeout', NULL, '1 s')",
-	"INSERT INTO governor.classes (name, idle_timeout, idle_timeout_floor, keep_warm) VALUES ('warm', '1 h', '1 s', 10)",
+	"INSERT INTO governor.classes (name, idle_timeout, idle_timeout_floor, keep_warm) VALUES
+		('warm', '1 h', '1 s', 10), ('steady', '1500 ms', '1 s', 10)",
 	"INSERT INTO governor.classes (name, idle_timeout, idle_timeout_floor, mode) VALUES ('watched', '2 s', '200 ms', 'observe')",
 	"INSERT INTO governor.rules (position, class, platform)
 		SELECT row_number() OVER (ORDER BY name), name, name FROM governor.classes WHERE NOT shipped",
@@ -147,6 +148,7 @@ subtest 'kin, and others' => sub {
 	my $mine = login('slow:mine:1:i');
 	my %others = (
 		another_role => login('slow:mine:2:i', user => 'forger'),
+		another_database => login('slow:mine:2:i', dbname => 'staging'),
 		another_class => login('slow:mine:2:i', host => '127.0.0.1'),
 		another_function => login('slow:mine2:2:i'),
 		no_version => login('slow:mine::i'),
@@ -154,6 +156,9 @@ subtest 'kin, and others' => sub {
 	works_and_rests($mine);
 	is(seen($others{another_class}, 'class, function, version'), 'other|mine|2', 'one is in another class');
 	is(rest_of($mine), 'later', 'none of them is a newer version');
+	my $staging = login('slow:mine:1:i', dbname => 'staging');
+	works_and_rests($others{another_database});
+	is(rest_of($others{another_database}), 'sooner', 'in the other database the version that came last is');
 
 	my $nobody = login('slow:nobody::i');
 	my $version = login('slow:nobody:1:i');
@@ -173,7 +178,7 @@ subtest 'kin, and others' => sub {
 	$late->run("SELECT governor.register('slow', 'mine', '1')");
 	works_and_rests($late);
 	is(rest_of($late), 'sooner', 'and an old one');
-	$_->vanish foreach $mine, values %others, $nobody, $version, $cut, $whole, $registered, $late;
+	$_->vanish foreach $mine, $staging, values %others, $nobody, $version, $cut, $whole, $registered, $late;
 };
 
 subtest 'classes' => sub {
@@ -197,6 +202,32 @@ subtest 'classes' => sub {
 	$_->vanish foreach $old, $new;
 };
 
+# What cannot use versions, or says ever another one, leaves those of others in the memory.
+subtest 'who is remembered' => sub {
+	set_policy($admin, "INSERT INTO governor.classes (name) VALUES ('later_on')",
+		"INSERT INTO governor.rules (position, class, platform) VALUES (100, 'later_on', 'later_on'), (101, 'default', 'none')");
+	$_->logout foreach login('later_on:f:2:i'), login('later_on:f:1:i');
+	set_policy($admin, "UPDATE governor.classes SET idle_timeout = '1 h', idle_timeout_floor = '1 s', mode = NULL WHERE name IN ('later_on', 'default')");
+	my $old = login('later_on:f:1:i');
+	my $new = login('later_on:f:2:i');
+	works_and_rests($old, $new);
+	is(join(' ', map { rest_of($_) } $old, $new), 'sooner later', 'nobody took notice before the class had a timeout');
+
+	my $restless = GovClient->login($node, user => 'app');
+	$restless->run("DO \$\$ BEGIN FOR i IN 1 .. 30000 LOOP
+			PERFORM set_config('application_name', 'faas:none:f:' || i || ':i', false);
+			COMMIT;
+		END LOOP; END \$\$");
+	is(seen($restless, 'class, version'), 'default|30000', 'a session in class default has had very many versions');
+	is(join(' ', map { rest_of($_) } $old, $new), 'sooner later', 'those of others are known still');
+	$restless->run("SELECT governor.register('slow', 'h', '1')");
+	my $newer = login('slow:h:2:i');
+	works_and_rests($restless, $newer);
+	is(rest_of($restless), 'sooner', 'as is the one with which it has moved');
+	set_policy($admin, "UPDATE governor.classes SET idle_timeout = NULL, idle_timeout_floor = NULL, mode = 'off' WHERE name = 'default'");
+	$_->vanish foreach $old, $new, $restless, $newer;
+};
+
 # A way back to the version before leaves sessions of the newer one behind.
 subtest 'a version that only rests does not serve' => sub {
 	my $old = login('quick:g:1:i');
@@ -210,6 +241,47 @@ subtest 'a version that only rests does not serve' => sub {
 	$kept->start('SELECT pg_sleep(600)');
 	is_retired($old, 'until the other one works again');
 	$_->vanish foreach $old, $kept;
+};
+
+# Which session of its pool a canary uses is chance.  One works all the time, and the others
+# rest for much longer than the floor; keep_warm leaves them to their version alone.
+subtest 'a steady canary' => sub {
+	my @canary = map { login("steady:f:1:$_") } 1 .. 3;
+	$canary[0]->start('SELECT pg_sleep(600)');
+	my $new = login('steady:f:2:i');
+	$new->start('SELECT pg_sleep(600)');
+
+	foreach my $turn (0 .. 2)
+	{
+		my $works = $canary[$turn];
+		my $next = $turn < 2 ? $canary[ $turn + 1 ] : undef;
+
+		is( $admin->wait_for(
+				"SELECT count(*) FILTER (WHERE state = 'active') = 1
+					AND count(*) FILTER (WHERE state = 'idle' AND idle_for > interval '2 s') = 2
+				   FROM governor.sessions WHERE class = 'steady' AND version = '1'"),
+			1, 'one works, and the others have rested for longer than any timeout');
+		set_mode($admin, 'enforce');
+		wait_for_sweeps($admin, 3);
+		# whoever has ended would be waited for, for long
+		is(scalar(grep { $_->has_ended } @canary), 0, 'none of them ends') or return;
+		set_mode($admin, 'observe') unless $next;
+		if ($next)
+		{
+			$next->start('SELECT pg_sleep(600)');
+			$admin->wait_for('SELECT state = \'active\' FROM governor.sessions WHERE pid = ' . $next->pid);
+		}
+		$admin->run('SELECT pg_cancel_backend(' . $works->pid . ')');
+		$works->finish;
+	}
+	is($admin->value("SELECT reclaimed FROM governor.stat_classes WHERE class = 'steady'"), 0, 'as the counter says');
+	ok( $admin->wait_for("SELECT count(*) = 3 FROM governor.sessions WHERE class = 'steady' AND version = '1' AND verdict <> 'keep'"),
+		'once all of them rest, all are retired');
+	set_mode($admin, 'enforce');
+	is_farewell_idle($canary[2]->wait_for_end, 'retired', 'steady', 'the one used last');
+	$_->wait_for_end foreach @canary;
+	set_mode($admin, 'observe');
+	$new->vanish;
 };
 
 subtest 'sessions that idle rules keep' => sub {

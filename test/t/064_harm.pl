@@ -351,6 +351,24 @@ subtest 'who counts as waiting' => sub {
 	is_through($super, 'goes on');
 };
 
+subtest 'a parallel query' => sub {
+	$admin->run('CREATE TABLE many (id int) WITH (parallel_workers = 2)',
+		'INSERT INTO many SELECT generate_series(1, 10000)',
+		'GRANT SELECT ON many TO app',
+		"CREATE FUNCTION reads_other(int) RETURNS bool LANGUAGE plpgsql PARALLEL SAFE COST 100000
+			AS 'BEGIN PERFORM FROM other; RETURN true; END'");
+	my $holder = holder('long', 'LOCK TABLE other');
+	my $client = login('blind');
+	$client->run('SET parallel_setup_cost = 0', 'SET parallel_tuple_cost = 0', 'SET max_parallel_workers_per_gather = 2');
+	$client->start('SELECT count(*) FROM many WHERE reads_other(id)');
+
+	ok($admin->wait_for('SELECT count(DISTINCT pid) > 1 FROM pg_locks WHERE NOT granted'), 'several of its processes wait');
+	is(blocks_of($holder), '1', 'it counts as one');
+	$holder->run('COMMIT');
+	is_through($client, 'it goes on');
+	$_->logout foreach $holder, $client;
+};
+
 subtest 'of two reasons' => sub {
 	my $holder = holder('either', 'SELECT FROM work WHERE id = 61 FOR UPDATE');
 	my $waiter = sender('DELETE FROM work WHERE id = 61');

@@ -23,6 +23,7 @@ set_policy(
 		VALUES ('slowly', 1, '1 s', '1 s', 2)",
 	"INSERT INTO governor.classes (name, sessions_per_instance, idle_timeout, reclaim_rate, max_sessions, evict_after, queue_timeout)
 		VALUES ('full', 1, '2 s', 0.001, 6, '500 ms', '60 s')",
+	"INSERT INTO governor.classes (name, sessions_per_instance, idle_timeout, keep_warm) VALUES ('warm', 1, '1 s', 1), ('capped', 1, '1 h', 0)",
 	"INSERT INTO governor.rules (position, class, platform)
 		SELECT row_number() OVER (ORDER BY name), name, name FROM governor.classes WHERE NOT shipped");
 
@@ -107,6 +108,43 @@ subtest 'reclaim_rate' => sub {
 				"SELECT pid FROM governor.events WHERE kind = 'reclaimed' AND class = 'slowly' ORDER BY at")),
 		'superseded lease lease_in_transaction in_transaction rests_longest retired',
 		'in the order of what is known of them');
+};
+
+sub seen
+{
+	my ($client, $columns) = @_;
+
+	return join '|', map { defined $_ ? $_ : '' }
+	  @{ $admin->query("SELECT $columns FROM governor.sessions WHERE pid = " . $client->pid)->[0] || [] };
+}
+
+# Neither a warm seat nor the cap is for those that end anyway.
+subtest 'keep_warm' => sub {
+	set_mode($admin, 'observe');
+	my $rests = login('warm:f:1:a');
+	my $lease = login('warm:f:1:b');
+
+	$lease->run("SELECT governor.lease('1 ms')");
+	$admin->wait_for('SELECT verdict = \'lease_expired\' FROM governor.sessions WHERE pid = ' . $lease->pid);
+	is(seen($rests, 'verdict, verdict_detail'), 'keep|keep_warm', 'the other one has the seat');
+	$_->vanish foreach $rests, $lease;
+};
+
+subtest 'a surplus' => sub {
+	my $rests = login('capped:f:1:a');
+	my $lease = login('capped:f:1:b');
+	my $superseded = login('capped:f:1:c');
+	my $again = login('capped:f:1:c');
+
+	$lease->run("SELECT governor.lease('1 ms')");
+	$admin->wait_for('SELECT verdict = \'lease_expired\' FROM governor.sessions WHERE pid = ' . $lease->pid);
+	set_policy($admin, "UPDATE governor.classes SET max_sessions = 2 WHERE name = 'capped'");
+	is(join(' ', map { seen($_, 'verdict') } $rests, $lease, $superseded, $again),
+		'keep lease_expired superseded keep', 'two are too many, and two end anyway');
+	set_policy($admin, "UPDATE governor.classes SET max_sessions = 1 WHERE name = 'capped'");
+	is(join(' ', map { seen($_, 'verdict') } $rests, $lease, $superseded, $again),
+		'surplus lease_expired superseded keep', 'of three one more has to go');
+	$_->vanish foreach $rests, $lease, $superseded, $again;
 };
 
 is($admin->value('SELECT repairs FROM governor.status'), 0, 'no counter was wrong');
