@@ -22,7 +22,7 @@ RUN_SECONDS=4
 WARM_UP=2					# seconds of each run that are not counted
 SCALE=20
 FSYNC=on
-declare -A LIMIT=([hot]=8 [tpcb]=8 [select]=16)	# the best fixed ones on two processors
+declare -A LIMIT=([hot]=16 [tpcb]=8 [select]=16)	# the best fixed ones on two processors
 COST_ROUNDS=60
 BATCH=500
 COUNTED=5000				# transactions whose instructions are counted
@@ -50,7 +50,7 @@ usage() {
 		  --clients N        only so many (may be repeated): 1, 8, 64, 256, 512
 		  --workload NAME    only this one (may be repeated): hot, tpcb, select
 		  --variant NAME     only this one (may be repeated): off, gate, pgbouncer
-		  --limit NAME=N     max_active, and PgBouncer's pool, of a workload (default hot=8, tpcb=8, select=16)
+		  --limit NAME=N     max_active, and PgBouncer's pool, of a workload (default hot=16, tpcb=8, select=16)
 		  --scale N          of pgbench's tables (default 20)
 		  --no-fsync         do not wait for the disk
 		  --no-instructions  do not count instructions, which takes valgrind

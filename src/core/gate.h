@@ -69,8 +69,8 @@ typedef struct GovGateTurn
 } GovGateTurn;
 
 /* How long a turn is, at most: of equal clients each waits for as many of them as there are before it for each ticket. */
-#define GOV_GATE_TURN				(20 * GOV_MSEC)
-#define GOV_GATE_TURN_TRANSACTIONS	8
+#define GOV_GATE_TURN				(60 * GOV_MSEC)
+#define GOV_GATE_TURN_TRANSACTIONS	32
 
 /* How long a ticket is kept at most. */
 #define GOV_GATE_KEEP		(4 * GOV_MSEC)
@@ -103,16 +103,22 @@ gov_gate_is_prompt(const GovGateTurn *turn)
 		(turn->away_for <= turn->runs_for || turn->away_for <= GOV_GATE_AT_ONCE);
 }
 
+/* How many tickets may be kept at once: three quarters.  So a limit of one always hands over. */
+static inline uint32_t
+gov_gate_most_kept(uint32_t limit)
+{
+	return limit - (limit + 3) / 4;
+}
+
 /*
  * Whether a ticket that would be handed over is kept for the next transaction
- * of the same backend.  Never more than half of the tickets are: the others
- * are for those who run.  So a limit of one always hands over.
+ * of the same backend.
  */
 static inline bool
 gov_gate_keeps(uint32_t held, uint32_t kept, uint32_t waiting, uint32_t limit,
 			   const GovGateTurn *turn, GovTime now)
 {
-	return gov_gate_hands_over(held, waiting, limit) && kept < limit / 2 &&
+	return gov_gate_hands_over(held, waiting, limit) && kept < gov_gate_most_kept(limit) &&
 		gov_gate_is_prompt(turn) && turn->transactions < GOV_GATE_TURN_TRANSACTIONS &&
 		now >= turn->began && now - turn->began < GOV_GATE_TURN;
 }
