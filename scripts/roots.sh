@@ -74,7 +74,7 @@ root_suites() {
 }
 
 root_packages() {
-	local packages="make gcc libc6-dev perl libipc-run-perl openssl iproute2 libpq-dev postgresql-$1 postgresql-server-dev-$1"
+	local packages="make gcc libc6-dev perl libipc-run-perl openssl mount iproute2 libpq-dev postgresql-$1 postgresql-server-dev-$1"
 
 	# what is run under valgrind, is so with this one
 	[ "$1" != 15 ] || packages+=" valgrind"
