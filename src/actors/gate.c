@@ -146,7 +146,7 @@ refuse(int class_id)
 	ereport(ERROR,
 			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 			 errmsg("too many transactions run in class \"%s\"", class_name),
-			 errdetail("%d of %d run, and %d wait.", info.held, info.limit, info.waiting),
+			 errdetail("%d of %d run, and %d wait.", info.held + info.kept, info.limit, info.waiting),
 			 errhint("Retry after %lld ms.",
 					 (long long) (gov_gate_retry_after(info.recent_wait) / GOV_MSEC))));
 }

@@ -17,7 +17,7 @@
 
 /* How much the latest counts in a mean, and the longest that does. */
 #define LATEST_WEIGHT	4
-#define LONGEST_SAMPLE	GOV_SECOND
+#define LONGEST_SAMPLE	(2 * GOV_GATE_KEEP)
 
 static void
 take_into(GovTime *mean, GovTime sample)
@@ -34,6 +34,12 @@ gov_gate_turn_begins(GovGateTurn *turn, GovTime now)
 {
 	turn->began = turn->runs_since = now;
 	turn->transactions = 0;
+}
+
+void
+gov_gate_turn_is_over(GovGateTurn *turn)
+{
+	turn->left = turn->runs_since = 0;
 }
 
 void

@@ -61,14 +61,14 @@ gov_gate_lets_in(uint32_t held, uint32_t waiting, uint32_t limit)
 typedef struct GovGateTurn
 {
 	GovTime		began;			/* when it got its ticket after a wait */
-	int			transactions;	/* since then */
+	uint32_t	transactions;	/* since then */
 	GovTime		runs_since;		/* the transaction that runs; 0: not known */
 	GovTime		left;			/* when it ended one, and others waited; 0: the next one has come */
 	GovTime		runs_for;		/* how long its transactions take, a mean; 0: not known */
 	GovTime		away_for;		/* how long its client takes for the next one, the same */
 } GovGateTurn;
 
-/* How long a turn is, at most: of equal clients each waits for as many of them as there are before it for each ticket. */
+/* How long a turn is, at most. */
 #define GOV_GATE_TURN				(60 * GOV_MSEC)
 #define GOV_GATE_TURN_TRANSACTIONS	32
 
@@ -84,6 +84,9 @@ typedef struct GovGateTurn
 
 /* It has got a ticket after a wait. */
 extern void gov_gate_turn_begins(GovGateTurn *turn, GovTime now);
+
+/* It has got a ticket without a wait: what is between two transactions of a turn is not known any more. */
+extern void gov_gate_turn_is_over(GovGateTurn *turn);
 
 /* A transaction has ended, and others wait. */
 extern void gov_gate_turn_pauses(GovGateTurn *turn, GovTime now);
@@ -103,11 +106,44 @@ gov_gate_is_prompt(const GovGateTurn *turn)
 		(turn->away_for <= turn->runs_for || turn->away_for <= GOV_GATE_AT_ONCE);
 }
 
-/* How many tickets may be kept at once: three quarters.  So a limit of one always hands over. */
-static inline uint32_t
-gov_gate_most_kept(uint32_t limit)
+/* How it stands with a gate. */
+typedef struct GovGateLoad
 {
-	return limit - (limit + 3) / 4;
+	uint32_t	held;			/* those that are kept too */
+	uint32_t	kept;
+	uint32_t	waiting;
+	uint32_t	limit;
+	uint32_t	processors;		/* of the machine */
+	GovTime		recent_wait;	/* how long those waited who waited lately */
+	GovTime		timeout;		/* how long one may wait */
+} GovGateLoad;
+
+/*
+ * How many tickets may be kept at once.  The others are for those who run: a
+ * quarter, and as many as there are processors, so that none is idle while
+ * clients think.  A limit of one always hands over.
+ */
+static inline uint32_t
+gov_gate_most_kept(uint32_t limit, uint32_t processors)
+{
+	uint32_t	run = (limit + 3) / 4 > processors ? (limit + 3) / 4 : processors;
+
+	return limit > run ? limit - run : 0;
+}
+
+/*
+ * How many transactions a turn has.  Where few wait nobody has slept for long,
+ * and there is nothing to gain; and a turn is no reason to wait until the
+ * timeout.
+ */
+static inline uint32_t
+gov_gate_turn_length(const GovGateLoad *load)
+{
+	uint32_t	length = 1 + (load->limit > 0 ? load->waiting / load->limit : 0);
+
+	if (load->recent_wait > load->timeout / 4)
+		return 1;
+	return length < GOV_GATE_TURN_TRANSACTIONS ? length : GOV_GATE_TURN_TRANSACTIONS;
 }
 
 /*
@@ -115,12 +151,19 @@ gov_gate_most_kept(uint32_t limit)
  * of the same backend.
  */
 static inline bool
-gov_gate_keeps(uint32_t held, uint32_t kept, uint32_t waiting, uint32_t limit,
-			   const GovGateTurn *turn, GovTime now)
+gov_gate_keeps(const GovGateLoad *load, const GovGateTurn *turn, GovTime now)
 {
-	return gov_gate_hands_over(held, waiting, limit) && kept < gov_gate_most_kept(limit) &&
-		gov_gate_is_prompt(turn) && turn->transactions < GOV_GATE_TURN_TRANSACTIONS &&
+	return gov_gate_hands_over(load->held, load->waiting, load->limit) &&
+		load->kept < gov_gate_most_kept(load->limit, load->processors) &&
+		gov_gate_is_prompt(turn) && turn->transactions < gov_gate_turn_length(load) &&
 		now >= turn->began && now - turn->began < GOV_GATE_TURN;
+}
+
+/* Whether a ticket was kept for so long that somebody else gets it; or the clock was set back since. */
+static inline bool
+gov_gate_kept_too_long(GovTime kept_since, GovTime now)
+{
+	return kept_since <= now ? now - kept_since >= GOV_GATE_KEEP : kept_since - now > GOV_SECOND;
 }
 
 /* Whether a backend goes on with the ticket that was kept for it: not with one above the limit. */

@@ -51,6 +51,8 @@
 #include "settings.h"
 #include "state/gate.h"
 
+#include <unistd.h>
+
 #include "port/atomics.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
@@ -119,18 +121,35 @@ typedef union PaddedGate
 	char		padding[PG_CACHE_LINE_SIZE];
 } PaddedGate;
 
+/* The same: each backend writes to one, and reads no other's. */
+typedef union PaddedTicket
+{
+	Ticket		ticket;
+	char		padding[PG_CACHE_LINE_SIZE];
+} PaddedTicket;
+
 typedef struct GovGate
 {
 	PaddedGate	classes[GOV_MAX_CLASSES];
-	Ticket		tickets[FLEXIBLE_ARRAY_MEMBER];
+	uint32		processors;
+	PaddedTicket tickets[FLEXIBLE_ARRAY_MEMBER];
 } GovGate;
 
 static GovGate *gates = NULL;
 
+/* Whether a ticket may be kept for this backend; if not, it need not look. */
+static bool may_be_kept = false;
+
+static Ticket *
+ticket_of(int slot)
+{
+	return &gates->tickets[slot].ticket;
+}
+
 Size
 gov_gate_shmem_size(void)
 {
-	return add_size(offsetof(GovGate, tickets), mul_size(MaxBackends, sizeof(Ticket)));
+	return add_size(offsetof(GovGate, tickets), mul_size(MaxBackends, sizeof(PaddedTicket)));
 }
 
 void
@@ -163,11 +182,12 @@ gov_gate_shmem_attach(void *memory, bool is_new)
 		pg_atomic_init_u32(&class->watcher, (uint32) NOBODY);
 		pg_atomic_init_u64(&class->watched_at, 0);
 	}
+	gates->processors = (uint32) Max(sysconf(_SC_NPROCESSORS_ONLN), 1);
 	for (int slot = 0; slot < MaxBackends; slot++)
 	{
-		pg_atomic_init_u32(&gates->tickets[slot].state, TICKET_NONE);
-		pg_atomic_init_u64(&gates->tickets[slot].kept_since, 0);
-		gates->tickets[slot].next = gates->tickets[slot].previous = NOBODY;
+		pg_atomic_init_u32(&ticket_of(slot)->state, TICKET_NONE);
+		pg_atomic_init_u64(&ticket_of(slot)->kept_since, 0);
+		ticket_of(slot)->next = ticket_of(slot)->previous = NOBODY;
 	}
 }
 
@@ -192,7 +212,7 @@ watcher_of(ClassGate *class)
 static Ticket *
 my_ticket(void)
 {
-	return &gates->tickets[gov_my_proc_number()];
+	return ticket_of(gov_my_proc_number());
 }
 
 static TicketState
@@ -212,30 +232,30 @@ hold(Ticket *ticket, int class_id)
 static void
 enqueue(ClassGate *class, int slot)
 {
-	Ticket	   *ticket = &gates->tickets[slot];
+	Ticket	   *ticket = ticket_of(slot);
 
 	ticket->next = NOBODY;
 	ticket->previous = class->last;
 	if (class->last == NOBODY)
 		class->first = slot;
 	else
-		gates->tickets[class->last].next = slot;
+		ticket_of(class->last)->next = slot;
 	class->last = slot;
 }
 
 static void
 dequeue(ClassGate *class, int slot)
 {
-	Ticket	   *ticket = &gates->tickets[slot];
+	Ticket	   *ticket = ticket_of(slot);
 
 	if (ticket->previous == NOBODY)
 		class->first = ticket->next;
 	else
-		gates->tickets[ticket->previous].next = ticket->next;
+		ticket_of(ticket->previous)->next = ticket->next;
 	if (ticket->next == NOBODY)
 		class->last = ticket->previous;
 	else
-		gates->tickets[ticket->next].previous = ticket->previous;
+		ticket_of(ticket->next)->previous = ticket->previous;
 	ticket->next = ticket->previous = NOBODY;
 	if (watcher_of(class) == slot)
 		pg_atomic_write_u32(&class->watcher, (uint32) NOBODY);
@@ -257,17 +277,23 @@ serve_first(ClassGate *class)
 	Assert(slot != NOBODY);
 	dequeue(class, slot);
 	pg_write_barrier();			/* once he sees it he may enter a queue again */
-	pg_atomic_write_u32(&gates->tickets[slot].state, TICKET_HOLDS);
+	pg_atomic_write_u32(&ticket_of(slot)->state, TICKET_HOLDS);
 	return slot;
 }
 
-/* Whether a ticket of a class was kept, since `until` or longer, and is the caller's now: he gives it to somebody, or drops it. */
+/*
+ * Whether a ticket of a class was kept for too long, and is the caller's now:
+ * he gives it to somebody, or drops it.  GOV_NEVER: however long it was.
+ */
 static bool
-take_away(Ticket *ticket, int class_id, GovTime until)
+take_away(Ticket *ticket, int class_id, GovTime now)
 {
 	uint32		kept = KEPT_OF(class_id);
 
-	return pg_atomic_read_u32(&ticket->state) == kept && (GovTime) pg_atomic_read_u64(&ticket->kept_since) <= until &&
+	if (pg_atomic_read_u32(&ticket->state) != kept)
+		return false;
+	pg_read_barrier();			/* since when, it says before it says that it is kept */
+	return gov_gate_kept_too_long((GovTime) pg_atomic_read_u64(&ticket->kept_since), now) &&
 		pg_atomic_compare_exchange_u32(&ticket->state, &kept, TICKET_NONE);
 }
 
@@ -289,15 +315,15 @@ hand_over(ClassGate *class, uint64 also)
 	return hands_over ? serve_first(class) : NOBODY;
 }
 
-/* Hands over all tickets that were kept since `until` or longer. */
+/* Hands over all tickets that were kept for too long; GOV_NEVER: all that are kept. */
 static void
-take_away_all(ClassGate *class, GovTime until)
+take_away_all(ClassGate *class, GovTime now)
 {
 	int			class_id = (int) ((PaddedGate *) class - gates->classes);
 
 	for (int slot = 0; slot < MaxBackends && KEPT(pg_atomic_read_u64(&class->count)) > 0; slot++)
 	{
-		if (take_away(&gates->tickets[slot], class_id, until))
+		if (take_away(ticket_of(slot), class_id, now))
 			wake(hand_over(class, ONE_KEPT));
 	}
 }
@@ -308,7 +334,7 @@ appoint_watcher(ClassGate *class)
 	if (class->last != NOBODY && watcher_of(class) == NOBODY)
 	{
 		pg_atomic_write_u32(&class->watcher, (uint32) class->last);
-		gates->tickets[class->last].idle_looks = 0;
+		ticket_of(class->last)->idle_looks = 0;
 		wake(class->last);
 	}
 }
@@ -419,8 +445,12 @@ gov_gate_take(int class_id, GovMode mode)
 	bool		may_take;
 	uint64		count;
 
-	if (state_of(my_ticket()) == TICKET_KEPT && go_on(my_ticket(), class_id, gate, mode))
-		return GOV_GATE_TAKEN;
+	if (may_be_kept)
+	{
+		may_be_kept = false;
+		if (state_of(my_ticket()) == TICKET_KEPT && go_on(my_ticket(), class_id, gate, mode))
+			return GOV_GATE_TAKEN;
+	}
 	if (gate == 0 || mode == GOV_MODE_OFF)
 		return GOV_GATE_OPEN;
 
@@ -433,6 +463,7 @@ gov_gate_take(int class_id, GovMode mode)
 			return GOV_GATE_FULL;
 	} while (!pg_atomic_compare_exchange_u64(&class->count, &count, count + ONE_HELD));
 	hold(my_ticket(), class_id);
+	gov_gate_turn_is_over(&my_ticket()->turn);
 	return may_take ? GOV_GATE_TAKEN : GOV_GATE_TAKEN_ABOVE;
 }
 
@@ -464,7 +495,10 @@ gov_gate_enter(int class_id, GovTime now)
 	} while (!pg_atomic_compare_exchange_u64(&class->count, &count, then));
 
 	if (taken == GOV_GATE_TAKEN)
+	{
 		hold(mine, class_id);
+		gov_gate_turn_is_over(&mine->turn);
+	}
 	else if (taken == GOV_GATE_FULL)
 	{
 		gov_gate_turn_goes_on(&mine->turn, false, now);
@@ -539,7 +573,17 @@ keep(ClassGate *class, Ticket *mine, GovTime now, bool *wanted)
 	*wanted = false;
 	do
 	{
-		if (!gov_gate_keeps(HELD(count), KEPT(count), WAITING(count), limit_of(class), &mine->turn, now))
+		GovGateLoad load = {
+			.held = HELD(count),
+			.kept = KEPT(count),
+			.waiting = WAITING(count),
+			.limit = limit_of(class),
+			.processors = gates->processors,
+			.recent_wait = (GovTime) pg_atomic_read_u64(&class->recent_wait),
+			.timeout = (GovTime) pg_atomic_read_u64(&class->timeout),
+		};
+
+		if (!gov_gate_keeps(&load, &mine->turn, now))
 			return false;
 		if (watcher_of(class) == NOBODY)
 		{
@@ -548,6 +592,7 @@ keep(ClassGate *class, Ticket *mine, GovTime now, bool *wanted)
 		}
 	} while (!pg_atomic_compare_exchange_u64(&class->count, &count, count + ONE_KEPT));
 
+	may_be_kept = true;
 	pg_atomic_write_u64(&mine->kept_since, (uint64) now);
 	pg_write_barrier();
 	pg_atomic_write_u32(&mine->state, KEPT_OF(mine->class_id));
@@ -633,7 +678,12 @@ gov_gate_watch_kept(GovTime now)
 
 	LWLockAcquire(class->lock, LW_EXCLUSIVE);
 	pg_atomic_write_u64(&class->watched_at, (uint64) now);
-	take_away_all(class, now - GOV_GATE_KEEP);
+	take_away_all(class, now);
+	if (watcher_of(class) != me && state_of(mine) == TICKET_WAITS)
+	{
+		/* whoever should have looked is stopped */
+		pg_atomic_write_u32(&class->watcher, (uint32) me);
+	}
 	mine->idle_looks = idle ? mine->idle_looks + 1 : 0;
 	if (watcher_of(class) == me && mine->idle_looks >= GOV_GATE_IDLE_LOOKS)
 		pg_atomic_write_u32(&class->watcher, (uint32) NOBODY);
@@ -656,13 +706,13 @@ gov_gate_note_wait(int class_id, GovTime waited, GovTime now)
 bool
 gov_gate_holds(int slot)
 {
-	return state_of(&gates->tickets[slot]) == TICKET_HOLDS;
+	return state_of(ticket_of(slot)) == TICKET_HOLDS;
 }
 
 bool
 gov_gate_waits(int slot)
 {
-	return state_of(&gates->tickets[slot]) == TICKET_WAITS;
+	return state_of(ticket_of(slot)) == TICKET_WAITS;
 }
 
 void
@@ -673,6 +723,7 @@ gov_gate_info(int class_id, GovGateInfo *info)
 
 	info->limit = (int) GATE_LIMIT(pg_atomic_read_u32(&class->gate));
 	info->held = (int) (HELD(count) - KEPT(count));
+	info->kept = (int) KEPT(count);
 	info->waiting = (int) WAITING(count);
 	info->timeout = (GovTime) pg_atomic_read_u64(&class->timeout);
 	info->recent_wait = (GovTime) pg_atomic_read_u64(&class->recent_wait);

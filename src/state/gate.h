@@ -68,6 +68,7 @@ typedef struct GovGateInfo
 {
 	int			limit;			/* 0: there is none */
 	int			held;			/* without those that are kept */
+	int			kept;
 	int			waiting;
 	GovTime		timeout;
 	GovTime		recent_wait;	/* how long those waited who waited lately */

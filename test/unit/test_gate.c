@@ -118,6 +118,70 @@ a_model(void)
 	}
 }
 
+/* On a machine with one processor, where nobody waits for long. */
+static bool
+keeps(uint32_t held, uint32_t kept, uint32_t waiting, uint32_t limit, const GovGateTurn *turn, GovTime now)
+{
+	GovGateLoad load = {.held = held, .kept = kept, .waiting = waiting, .limit = limit, .processors = 1,
+	.timeout = 5 * GOV_SECOND};
+
+	return gov_gate_keeps(&load, turn, now);
+}
+
+/* How many tickets may be kept, and how long a turn is. */
+static void
+how_much_is_kept(void)
+{
+	const struct
+	{
+		uint32_t	limit,
+					processors,
+					most;
+	}			kept[] =
+	{
+		{1, 1, 0}, {2, 1, 1}, {3, 1, 2}, {4, 1, 3}, {8, 1, 6}, {16, 1, 12},
+		{1, 2, 0}, {2, 2, 0}, {3, 2, 1}, {8, 2, 6}, {8, 8, 0}, {16, 8, 8}, {8, 64, 0}, {0, 1, 0},
+	};
+	const struct
+	{
+		uint32_t	waiting,
+					limit;
+		GovTime		recent_wait,
+					timeout;
+		uint32_t	length;
+	}			turns[] =
+	{
+		{1, 8, 0, GOV_SECOND, 1},
+		{7, 8, 0, GOV_SECOND, 1},
+		{8, 8, 0, GOV_SECOND, 2},
+		{240, 16, 0, GOV_SECOND, 16},
+		{10000, 8, 0, GOV_SECOND, GOV_GATE_TURN_TRANSACTIONS},
+		{240, 16, GOV_SECOND / 4, GOV_SECOND, 16},
+		{240, 16, GOV_SECOND / 4 + 1, GOV_SECOND, 1},
+		{240, 0, 0, GOV_SECOND, 1},
+	};
+
+	for (size_t i = 0; i < lengthof(kept); i++)
+	{
+		unit_row("row %zu", i);
+		CHECK_INT(gov_gate_most_kept(kept[i].limit, kept[i].processors), kept[i].most);
+	}
+	for (size_t i = 0; i < lengthof(turns); i++)
+	{
+		GovGateLoad load = {.waiting = turns[i].waiting, .limit = turns[i].limit,
+		.recent_wait = turns[i].recent_wait, .timeout = turns[i].timeout};
+
+		unit_row("turn %zu", i);
+		CHECK_INT(gov_gate_turn_length(&load), turns[i].length);
+	}
+
+	CHECK_BOOL(gov_gate_kept_too_long(NOW, NOW + GOV_GATE_KEEP - 1), false);
+	CHECK_BOOL(gov_gate_kept_too_long(NOW, NOW + GOV_GATE_KEEP), true);
+	CHECK_BOOL(gov_gate_kept_too_long(NOW, GOV_NEVER), true);
+	CHECK_BOOL(gov_gate_kept_too_long(NOW + GOV_SECOND, NOW), false);	/* kept while the caller looked */
+	CHECK_BOOL(gov_gate_kept_too_long(NOW + GOV_SECOND + 1, NOW), true);	/* the clock was set back */
+}
+
 /* Whose ticket is kept for his next transaction. */
 static void
 what_is_kept(void)
@@ -134,21 +198,21 @@ what_is_kept(void)
 		bool		keeps;
 	}			rows[] =
 	{
-		{8, 0, 1, 8, 400, 0, true},
-		{8, 5, 1, 8, 400, 0, true},
-		{8, 6, 1, 8, 400, 0, false},	/* three quarters of them are */
+		{8, 0, 1000, 8, 400, 0, true},
+		{8, 5, 1000, 8, 400, 0, true},
+		{8, 6, 1000, 8, 400, 0, false},	/* three quarters of them are */
 		{8, 0, 0, 8, 400, 0, false},	/* nobody waits */
-		{9, 0, 1, 8, 400, 0, false},	/* above the limit */
-		{8, 0, 1, 8, 3 * GOV_MSEC, 0, false},	/* its client takes its time */
-		{8, 0, 1, 8, 400, turn - 1, true},
-		{8, 0, 1, 8, 400, turn, false},
-		{8, 0, 1, 8, 400, -1, false},	/* the clock was set back */
-		{1, 0, 1, 1, 400, 0, false},	/* the only one always goes on */
-		{2, 0, 1, 2, 400, 0, true},
-		{2, 1, 1, 2, 400, 0, false},
-		{3, 1, 1, 3, 400, 0, true},
-		{3, 2, 1, 3, 400, 0, false},
-		{5, 3, 1, 5, 400, 0, false},
+		{9, 0, 1000, 8, 400, 0, false},	/* above the limit */
+		{8, 0, 1000, 8, 3 * GOV_MSEC, 0, false},	/* its client takes its time */
+		{8, 0, 1000, 8, 400, turn - 1, true},
+		{8, 0, 1000, 8, 400, turn, false},
+		{8, 0, 1000, 8, 400, -1, false},	/* the clock was set back */
+		{1, 0, 1000, 1, 400, 0, false},	/* the only one always goes on */
+		{2, 0, 1000, 2, 400, 0, true},
+		{2, 1, 1000, 2, 400, 0, false},
+		{3, 1, 1000, 3, 400, 0, true},
+		{3, 2, 1000, 3, 400, 0, false},
+		{5, 3, 1000, 5, 400, 0, false},
 	};
 
 	for (size_t i = 0; i < lengthof(rows); i++)
@@ -156,7 +220,7 @@ what_is_kept(void)
 		GovGateTurn mine = {.began = NOW, .runs_for = 500, .away_for = rows[i].away};
 
 		unit_row("row %zu", i);
-		CHECK_BOOL(gov_gate_keeps(rows[i].held, rows[i].kept, rows[i].waiting, rows[i].limit, &mine, NOW + rows[i].after),
+		CHECK_BOOL(keeps(rows[i].held, rows[i].kept, rows[i].waiting, rows[i].limit, &mine, NOW + rows[i].after),
 				   rows[i].keeps);
 	}
 
@@ -165,7 +229,7 @@ what_is_kept(void)
 		GovGateTurn mine = {.began = NOW, .transactions = transactions, .runs_for = 500, .away_for = 400};
 
 		unit_row("%d transactions", transactions);
-		CHECK_BOOL(gov_gate_keeps(8, 0, 1, 8, &mine, NOW), transactions < GOV_GATE_TURN_TRANSACTIONS);
+		CHECK_BOOL(keeps(8, 0, 1000, 8, &mine, NOW), transactions < GOV_GATE_TURN_TRANSACTIONS);
 	}
 
 	CHECK_BOOL(gov_gate_goes_on(8, 8), true);
@@ -227,7 +291,17 @@ who_is_prompt(void)
 	gov_gate_turn_goes_on(&turn, true, NOW - GOV_SECOND);
 	CHECK_INT(turn.away_for, 132);
 	gov_gate_turn_pauses(&turn, GOV_NEVER);
-	CHECK_INT(turn.runs_for, 1250 + (GOV_SECOND - 1250) / 4);
+	CHECK_INT(turn.runs_for, 1250 + (2 * GOV_GATE_KEEP - 1250) / 4);
+
+	/* one that found a ticket at once says nothing of what was before it */
+	gov_gate_turn_pauses(&turn, NOW);
+	gov_gate_turn_is_over(&turn);
+	gov_gate_turn_goes_on(&turn, false, NOW + 3 * GOV_MSEC);
+	CHECK_INT(turn.away_for, 132);
+	gov_gate_turn_goes_on(&turn, true, NOW);
+	gov_gate_turn_is_over(&turn);
+	gov_gate_turn_pauses(&turn, NOW + GOV_SECOND);
+	CHECK_INT(turn.runs_for, 1250 + (2 * GOV_GATE_KEEP - 1250) / 4);
 
 	CHECK_BOOL(gov_gate_is_unwatched(NOW, NOW), false);
 	CHECK_BOOL(gov_gate_is_unwatched(NOW, NOW + 4 * GOV_GATE_KEEP), false);
@@ -290,7 +364,7 @@ turns(void)
 					clients[i].began = now;
 					gov_gate_turn_pauses(&clients[i].turn, now);
 					clients[i].state = THINKS;
-					if (gov_gate_keeps(held, kept, waiting, limit, &clients[i].turn, now))
+					if (keeps(held, kept, waiting, limit, &clients[i].turn, now))
 					{
 						clients[i].state = KEPT;
 						kept++;
@@ -337,7 +411,7 @@ turns(void)
 						waits++;
 					}
 				}
-				CHECK(held <= limit && kept <= gov_gate_most_kept(limit) && kept <= held);
+				CHECK(held <= limit && kept <= gov_gate_most_kept(limit, 1) && kept <= held);
 			}
 		}
 		unit_row("limit %u: %u transactions, %u waits, longest %lld, sum %lld", limit, transactions, waits,
@@ -416,6 +490,7 @@ const UnitTest gate_tests[] = {
 	{"gate: the limit in force", the_limit},
 	{"gate: where tickets go", where_tickets_go},
 	{"gate: never more than the limit, and none idle while somebody waits", a_model},
+	{"gate: how much is kept, and how long a turn is", how_much_is_kept},
 	{"gate: what is kept", what_is_kept},
 	{"gate: who is prompt, and who is watched", who_is_prompt},
 	{"gate: turns are fair, and use the tickets", turns},
