@@ -17,8 +17,9 @@ use Time::HiRes qw(time);
 
 BEGIN { GovNet::enter(); }
 
-my $net = GovNet->new('frozen', 'live', 'back', 'lost');
+my $net = GovNet->new('frozen', 'live', 'back', 'lost', 'commits');
 my $node = new_node('liveness',
+	init => [ allows_streaming => 1 ],
 	settings => { 'governor.mode' => 'enforce', max_connections => 120, listen_addresses => join(', ', $net->server, $net->server6) });
 $node->append_conf('pg_hba.conf', "host all all 10.90.0.0/24 trust\nhost all all fd90::/64 trust\n");
 my $with_tls = make_certificate($node);
@@ -26,12 +27,13 @@ $node->start;
 
 my $admin = admin_of($node);
 $admin->run(map { "CREATE ROLE $_ LOGIN" } qw(fn patient app watched));
+$admin->run('CREATE ROLE boss LOGIN SUPERUSER', 'CREATE TABLE work (note text)', 'GRANT ALL ON work TO fn');
 set_policy(
 	$admin,
 	"UPDATE governor.classes SET mode = NULL WHERE name = 'default'",
 	"INSERT INTO governor.classes (name, unresponsive_timeout) VALUES ('quick', '3 s'), ('patient', '15 s')",
 	"INSERT INTO governor.classes (name, mode, unresponsive_timeout) VALUES ('watched', 'observe', '3 s')",
-	"INSERT INTO governor.rules (position, class, role) VALUES (10, 'quick', 'fn'), (11, 'patient', 'patient'), (12, 'watched', 'watched')");
+	"INSERT INTO governor.rules (position, class, role) VALUES (10, 'quick', 'fn'), (11, 'patient', 'patient'), (12, 'watched', 'watched'), (13, 'quick', 'boss')");
 
 sub make_certificate
 {
@@ -113,6 +115,14 @@ sub options_of
 	  qw(tcp_keepalives_idle tcp_keepalives_interval tcp_keepalives_count client_connection_check_interval);
 }
 
+# Whether they become so, transaction by transaction.
+sub becomes
+{
+	my ($client, $options) = @_;
+
+	return wait_until(sub { options_of($client) eq $options });
+}
+
 my $client = login('live');
 is(options_of($client), '1 1 5 2s', 'a session over TCP is probed every second until two sweeps after the timeout');
 is($client->value("SELECT string_agg(DISTINCT source, ' ') FROM pg_settings WHERE name LIKE 'tcp_keepalives%'"),
@@ -140,7 +150,36 @@ is(options_of($moving), '1 1 5 2s', 'a session that moved into the class is prob
 set_policy($admin, "UPDATE governor.classes SET unresponsive_timeout = '4 s' WHERE name = 'quick'");
 $moving->run('SELECT 1');
 is(options_of($moving), '1 1 6 2s', 'and follows the timeout');
+
+# And loses it with the timeout, or the mode.
+my $own = login('live');
+my $before = options_of($ungoverned);
+$own->run('SET tcp_keepalives_idle = 9');
+set_policy($admin, "UPDATE governor.classes SET unresponsive_timeout = NULL WHERE name = 'quick'");
+$_->run('SELECT 1') foreach $moving, $own;
+is(options_of($moving), $before, 'without a timeout a session has what it had before');
+is(options_of($own), $before =~ s/^\d+/9/r, 'but for what its client has set since');
+$own->run('RESET tcp_keepalives_idle');
+is(options_of($own), $before, 'and RESET goes back to what was before');
 set_policy($admin, "UPDATE governor.classes SET unresponsive_timeout = '3 s' WHERE name = 'quick'");
+$moving->run('SELECT 1');
+is(options_of($moving), '1 1 5 2s', 'with a timeout it is probed again');
+set_mode($admin, 'off');
+ok(becomes($moving, $before), 'and not with governor.mode = off');
+set_mode($admin, 'enforce');
+ok(becomes($moving, '1 1 5 2s'), 'but with enforce');
+$admin->run("ALTER SYSTEM SET governor.sweep_interval = '3 s'", 'SELECT pg_reload_conf()');
+ok(becomes($moving, '1 1 9 2s'), 'and it follows governor.sweep_interval');
+$admin->run('ALTER SYSTEM RESET governor.sweep_interval', 'SELECT pg_reload_conf()');
+ok(becomes($moving, '1 1 5 2s'), 'there and back');
+
+# Somebody who is a superuser no more is governed from then on.
+my $boss = login('live', user => 'boss');
+is(options_of($boss), $before, 'a superuser is not probed');
+$admin->run('ALTER ROLE boss NOSUPERUSER');
+ok(becomes($boss, '1 1 5 2s'), 'until he is none any more');
+$admin->run('ALTER ROLE boss SUPERUSER');
+ok(becomes($boss, $before), 'and not when he is one again');
 
 #
 # What the view says of those who live.
@@ -277,6 +316,40 @@ is($back{transaction}->value('SELECT i FROM mine'), 42, 'a transaction goes on')
 ok($back{idle}->works, 'one at rest works');
 
 #
+# A commit that waits for a standby goes on waiting: its end would show what is not replicated.
+#
+my $waiting = login('commits');
+my $commit = $waiting->pid;
+my ($tries, $event) = (0, '');
+ok(all_are('responsive', $commit), 'one more answers');
+$admin->run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", 'SELECT pg_reload_conf()');
+$admin->wait_for("SELECT setting = 'nobody' FROM pg_settings WHERE name = 'synchronous_standby_names'");
+
+# commits wait once the checkpointer has read the setting, which no view shows
+while ($event ne 'SyncRep' && $tries < 1000)
+{
+	my $statement = 'INSERT INTO work VALUES (' . ++$tries . ')';
+
+	$waiting->finish if $tries > 1;
+	$waiting->start($statement);
+	$admin->wait_for("SELECT query = '$statement' AND wait_event IN ('SyncRep', 'ClientRead') FROM pg_stat_activity WHERE pid = $commit");
+	$event = $admin->value("SELECT wait_event FROM pg_stat_activity WHERE pid = $commit");
+}
+is($event, 'SyncRep', 'its commit waits for a standby');
+my $declined = $admin->value("SELECT declined FROM governor.stat_classes WHERE class = 'quick'");
+$net->freeze('commits');
+ok($admin->wait_for("SELECT declined > $declined FROM governor.stat_classes WHERE class = 'quick'"), 'frozen, it is asked to end');
+
+# until the kernel has given its peer up, and core has looked for the client
+wait_for_sweeps($admin, 12);
+is($admin->value("SELECT wait_event FROM pg_stat_activity WHERE pid = $commit"), 'SyncRep', 'and goes on waiting');
+$admin->run('ALTER SYSTEM RESET synchronous_standby_names', 'SELECT pg_reload_conf()');
+ok(all_gone($commit), 'and is gone when that is over');
+is(scalar ends_of('reclaimed', $commit), 1, 'which is an event');
+is($admin->value('SELECT max(note::int) FROM work'), $tries, 'with what it wrote');
+unlike(slurp_file($node->logfile), qr/canceling (the )?wait for synchronous replication/, 'and nothing cancelled the wait');
+
+#
 # observe only notes.
 #
 my $watched = login('back', user => 'watched');
@@ -303,9 +376,21 @@ $net->freeze('lost');
 ok($admin->wait_for('SELECT count(*) = 0 FROM pg_stat_activity WHERE pid IN (' . list(@lost_pids) . ')'),
 	'without a governor the kernel ends them');
 kill 'CONT', $governor;
+$net->thaw('lost');
 my @cut_off = ends_of('reclaimed', @lost_pids);
 is(scalar @cut_off, 2, 'and the events are there all the same');
 like($_->[1], qr/^silent for \d+\.\d s; given up by the kernel$/, 'and say so') foreach @cut_off;
+
+# Also of a session that was probed and has not heard yet that the mode is another.
+my $unaware = login('lost');
+ok(all_are('responsive', $unaware->pid), 'one more answers');
+set_mode($admin, 'off');
+$net->freeze('lost');
+ok($admin->wait_for('SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = ' . $unaware->pid), 'the kernel ends it with governor.mode = off');
+my ($noted) = ends_of('reclaimed', $unaware->pid);
+like($noted ? $noted->[1] : '', qr/^silent for \d+\.\d s; given up by the kernel$/, 'and the event is there');
+set_mode($admin, 'enforce');
+$net->thaw('lost');
 
 #
 # A kernel that does not tell.
