@@ -17,10 +17,10 @@ use Time::HiRes qw(time);
 
 BEGIN { GovNet::enter(); }
 
-my $net = GovNet->new('frozen', 'live', 'back', 'lost', 'commits');
+my $net = GovNet->new('frozen', 'live', 'back', 'lost', 'commits', 'twins', 'frozen_too');
 my $node = new_node('liveness',
 	init => [ allows_streaming => 1 ],
-	settings => { 'governor.mode' => 'enforce', max_connections => 120, listen_addresses => join(', ', $net->server, $net->server6) });
+	settings => { 'governor.mode' => 'enforce', max_connections => 120, listen_addresses => join(', ', $net->server, $net->server_too, $net->server6) });
 $node->append_conf('pg_hba.conf', "host all all 10.90.0.0/24 trust\nhost all all fd90::/64 trust\n");
 my $with_tls = make_certificate($node);
 $node->start;
@@ -54,13 +54,13 @@ sub login
 	return $net->on($host, sub { GovClient->login($node, user => 'fn', host => $net->server, %options) });
 }
 
-# psql on another host, for what GovClient does not speak.
+# psql on another host, for what GovClient does not speak; it goes on with a statement.
 sub psql_on
 {
-	my ($host, $connection) = @_;
+	my ($host, $connection, $then) = @_;
 	my $psql = $net->on($host, sub { start_psql($node, 'host=' . $net->server . " user=fn $connection") });
 
-	$psql->{stdin} .= "SELECT pg_backend_pid();\n";
+	$psql->{stdin} .= "SELECT pg_backend_pid();\n" . ($then ? "$then;\n" : '');
 	IPC::Run::pump($psql->{run}) until $psql->{stdout} =~ /\n/ || $psql->{stderr} ne '';
 	($psql->{pid}) = $psql->{stdout} =~ /(\d+)/ or die "psql: $psql->{stderr}";
 	return $psql;
@@ -232,11 +232,14 @@ $case{'in an answer, with log_min_messages = panic'}->start("SELECT repeat('x', 
 # where the server attends to no interrupt
 $case{'in the report of an error'}->start("DO 'BEGIN RAISE ''%'', repeat(''x'', 20000000); END'");
 my %pid = map { $_ => $case{$_}->pid } keys %case;
-my $tls;
+my ($tls, $tls_statement);
 if ($with_tls)
 {
 	$tls = psql_on('frozen', 'sslmode=require');
 	$pid{'idle over TLS'} = $tls->{pid};
+	$tls_statement = psql_on('frozen', 'sslmode=require', 'SELECT pg_sleep(1000)');
+	$pid{'in a statement over TLS'} = $tls_statement->{pid};
+	ok($admin->wait_for("SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $tls_statement->{pid}"), 'one is in a statement over TLS');
 }
 my @frozen_pids = ((map { $_->pid } @idle), values %pid);
 
@@ -279,6 +282,7 @@ my %state = (
 	'in a statement' => 'active',
 	'in the middle of COPY FROM' => 'active',
 	'in the middle of an answer' => 'active');
+$state{'in a statement over TLS'} = 'active' if $with_tls;
 like($end{ $pid{$_} }[1], qr/; $state{$_}$/, "$_: the event says so") foreach sort keys %state;
 is($admin->value("SELECT reclaimed_unresponsive FROM governor.stat_classes WHERE class = 'quick'"), scalar @frozen_pids, 'they are counted');
 like(slurp_file($node->logfile),
@@ -393,27 +397,83 @@ set_mode($admin, 'enforce');
 $net->thaw('lost');
 
 #
+# Two connections from the same client address and port: which is which is not known.
+#
+my $port = 40000 + $$ % 10000;
+my @twins = login('twins', local_port => $port);
+my $sibling = login('twins');
+ok(all_are('responsive', $twins[0]->pid, $sibling->pid), 'one connection from a port, and another');
+push @twins, login('twins', host => $net->server_too, local_port => $port);
+my @twin_pids = map { $_->pid } @twins;
+is($admin->value('SELECT count(DISTINCT client_port) FROM governor.sessions WHERE pid IN (' . list(@twin_pids) . ')'), 1,
+	'two from the same port, to two addresses of the server');
+ok(all_are('unknown', @twin_pids), 'of neither is anything known');
+wait_for_sweeps($admin, 5);
+ok(all_are('unknown', @twin_pids) && peer_of($sibling->pid) eq 'responsive', 'nor later');
+
+# but for the kernel, which would end them
+$_->run('SET tcp_keepalives_count = 100') foreach @twins;
+$net->freeze('twins');
+ok(all_gone($sibling->pid), 'when all are frozen the other one ends');
+wait_for_sweeps($admin, 5);
+ok(are_here(@twin_pids), 'and they do not');
+$net->thaw('twins');
+ok($_->works, 'as they live') foreach @twins;
+
+#
 # A kernel that does not tell.
 #
 my $shim = PostgreSQL::Test::Utils::tempdir() . '/no_sock_diag.so';
+my $has_shim = system("cc -shared -fPIC -o $shim $FindBin::RealBin/../lib/no_sock_diag.c -ldl >/dev/null 2>&1") == 0;
+
+sub restart_with_shim
+{
+	my ($how) = @_;
+	local $ENV{LD_PRELOAD} = $shim;
+	local $ENV{GOV_SOCK_DIAG} = $how;
+	my $position = log_position($node);
+
+	$node->restart;
+	$admin = admin_of($node);
+	return $position;
+}
+
+# What the log said since about looks that went wrong.
+sub complaints_since
+{
+	my ($position) = @_;
+
+	return list(log_since($node, $position) =~ /cannot ask the kernel whether clients still answer: (.*)/g);
+}
+
 SKIP:
 {
-	skip 'no C compiler, or no LD_PRELOAD, to take sock_diag away', 1
-	  if system("cc -shared -fPIC -o $shim $FindBin::RealBin/../lib/no_sock_diag.c -ldl >/dev/null 2>&1") != 0;
+	skip 'no C compiler, or no LD_PRELOAD, to take sock_diag away', 1 if !$has_shim;
 
-	my $position = log_position($node);
-	{
-		local $ENV{LD_PRELOAD} = $shim;
-		$node->restart;
-	}
-	$admin = admin_of($node);
+	my $position = restart_with_shim('none');
 	my $unseen = login('live');
 	wait_for_sweeps($admin, 4);
 	is(peer_of($unseen->pid), 'unknown', 'where the kernel does not tell, nothing is known of a peer');
 	ok($unseen->works, 'and nobody ends');
-	my @lines = log_since($node, $position) =~ /(cannot ask the kernel whether clients still answer: .*)/g;
-	is(list(@lines), 'cannot ask the kernel whether clients still answer: Operation not permitted', 'which the log says once');
+	is(complaints_since($position), 'Operation not permitted', 'which the log says once');
 	is($admin->value("SELECT count(*) FROM governor.status WHERE last_sweep > now() - interval '1 min'"), 1, 'and sweeps go on');
+
+	$position = restart_with_shim('broken');
+	$unseen = login('live');
+	wait_for_sweeps($admin, 4);
+	is(peer_of($unseen->pid), 'unknown', 'nor is it by an answer that ends with an error');
+	is(complaints_since($position), 'No buffer space available', 'which the log says');
+	ok($admin->wait_for("SELECT sweep_duration >= '0.3 s' FROM governor.status"), 'a sweep lasts as long as its look at peers');
+
+	# an answer that fails now and then leaves what is known of a peer
+	restart_with_shim('sometimes');
+	my $half_seen = login('frozen_too', user => 'patient');
+	$half_seen->run('SET tcp_keepalives_count = 100');
+	ok(all_are('responsive', $half_seen->pid), 'every second answer is enough to know a peer');
+	$net->freeze('frozen_too');
+	ok(all_gone($half_seen->pid), 'and to end a session whose client is frozen');
+	my ($half_end) = ends_of('reclaimed', $half_seen->pid);
+	like($half_end ? $half_end->[1] : '', qr/^silent for [\d.]+ s; idle$/, 'for its silence');
 }
 
 $node->stop;
