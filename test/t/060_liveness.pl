@@ -22,6 +22,7 @@ my $node = new_node('liveness',
 	init => [ allows_streaming => 1 ],
 	settings => { 'governor.mode' => 'enforce', max_connections => 120, listen_addresses => join(', ', $net->server, $net->server_too, $net->server6) });
 $node->append_conf('pg_hba.conf', "host all all 10.90.0.0/24 trust\nhost all all fd90::/64 trust\n");
+$node->append_conf('postgresql.conf', "max_prepared_transactions = 2\n");
 my $with_tls = make_certificate($node);
 $node->start;
 
@@ -152,7 +153,9 @@ $moving->run('SELECT 1');
 is(options_of($moving), '1 1 6 2s', 'and follows the timeout');
 
 # And loses it with the timeout, or the mode.
+$admin->run('ALTER ROLE fn SET tcp_keepalives_idle = 33');
 my $own = login('live');
+$admin->run('ALTER ROLE fn RESET ALL');
 my $before = options_of($ungoverned);
 $own->run('SET tcp_keepalives_idle = 9');
 set_policy($admin, "UPDATE governor.classes SET unresponsive_timeout = NULL WHERE name = 'quick'");
@@ -160,7 +163,7 @@ $_->run('SELECT 1') foreach $moving, $own;
 is(options_of($moving), $before, 'without a timeout a session has what it had before');
 is(options_of($own), $before =~ s/^\d+/9/r, 'but for what its client has set since');
 $own->run('RESET tcp_keepalives_idle');
-is(options_of($own), $before, 'and RESET goes back to what was before');
+is(options_of($own), $before =~ s/^\d+/33/r, 'and RESET goes back to what was before');
 set_policy($admin, "UPDATE governor.classes SET unresponsive_timeout = '3 s' WHERE name = 'quick'");
 $moving->run('SELECT 1');
 is(options_of($moving), '1 1 5 2s', 'with a timeout it is probed again');
@@ -323,9 +326,13 @@ ok($back{idle}->works, 'one at rest works');
 # A commit that waits for a standby goes on waiting: its end would show what is not replicated.
 #
 my $waiting = login('commits');
+my $preparer = login('commits');
 my $commit = $waiting->pid;
+my $prepared = $preparer->pid;
+my $both = list($commit, $prepared);
 my ($tries, $event) = (0, '');
-ok(all_are('responsive', $commit), 'one more answers');
+$preparer->run('BEGIN', 'INSERT INTO work VALUES (0)', "PREPARE TRANSACTION 'p'");
+ok(all_are('responsive', $commit, $prepared), 'two more answer');
 $admin->run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", 'SELECT pg_reload_conf()');
 $admin->wait_for("SELECT setting = 'nobody' FROM pg_settings WHERE name = 'synchronous_standby_names'");
 
@@ -339,18 +346,20 @@ while ($event ne 'SyncRep' && $tries < 1000)
 	$admin->wait_for("SELECT query = '$statement' AND wait_event IN ('SyncRep', 'ClientRead') FROM pg_stat_activity WHERE pid = $commit");
 	$event = $admin->value("SELECT wait_event FROM pg_stat_activity WHERE pid = $commit");
 }
-is($event, 'SyncRep', 'its commit waits for a standby');
+is($event, 'SyncRep', 'a commit waits for a standby');
+$preparer->start("COMMIT PREPARED 'p'");
+ok($admin->wait_for("SELECT wait_event = 'SyncRep' FROM pg_stat_activity WHERE pid = $prepared"), 'and one of a prepared transaction');
 my $declined = $admin->value("SELECT declined FROM governor.stat_classes WHERE class = 'quick'");
 $net->freeze('commits');
-ok($admin->wait_for("SELECT declined > $declined FROM governor.stat_classes WHERE class = 'quick'"), 'frozen, it is asked to end');
+ok($admin->wait_for("SELECT declined >= $declined + 2 FROM governor.stat_classes WHERE class = 'quick'"), 'frozen, they are asked to end');
 
 # until the kernel has given its peer up, and core has looked for the client
 wait_for_sweeps($admin, 12);
-is($admin->value("SELECT wait_event FROM pg_stat_activity WHERE pid = $commit"), 'SyncRep', 'and goes on waiting');
+is($admin->value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid IN ($both)"), 2, 'and go on waiting');
 $admin->run('ALTER SYSTEM RESET synchronous_standby_names', 'SELECT pg_reload_conf()');
-ok(all_gone($commit), 'and is gone when that is over');
-is(scalar ends_of('reclaimed', $commit), 1, 'which is an event');
-is($admin->value('SELECT max(note::int) FROM work'), $tries, 'with what it wrote');
+ok(all_gone($commit, $prepared), 'and are gone when that is over');
+is(scalar ends_of('reclaimed', $commit, $prepared), 2, 'which is an event for each');
+is($admin->value('SELECT count(*) FROM work'), $tries + 1, 'with what they wrote');
 unlike(slurp_file($node->logfile), qr/canceling (the )?wait for synchronous replication/, 'and nothing cancelled the wait');
 
 #
@@ -470,6 +479,9 @@ SKIP:
 	my $half_seen = login('frozen_too', user => 'patient');
 	$half_seen->run('SET tcp_keepalives_count = 100');
 	ok(all_are('responsive', $half_seen->pid), 'every second answer is enough to know a peer');
+
+	# until nothing that was sent waits for an acknowledgement
+	wait_for_sweeps($admin, 2);
 	$net->freeze('frozen_too');
 	ok(all_gone($half_seen->pid), 'and to end a session whose client is frozen');
 	my ($half_end) = ends_of('reclaimed', $half_seen->pid);
