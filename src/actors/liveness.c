@@ -187,12 +187,6 @@ bucket_of(const GovLiveness *liveness, const GovAddress *address, int32 port)
 	return hash & (liveness->nbuckets - 1);
 }
 
-static bool
-is_same_address(const GovAddress *one, const GovAddress *other)
-{
-	return one->family == other->family && memcmp(one->bytes, other->bytes, one->family == 4 ? 4 : 16) == 0;
-}
-
 static void
 fill_buckets(GovLiveness *liveness)
 {
@@ -336,6 +330,12 @@ read_timer(const struct inet_diag_msg *socket)
 	}
 }
 
+static bool
+is_same_address(const GovAddress *one, const GovAddress *other)
+{
+	return one->family == other->family && memcmp(one->bytes, other->bytes, one->family == 4 ? 4 : 16) == 0;
+}
+
 /* One connection: of a session that is wanted, or of none. */
 static void
 take_socket(GovLiveness *liveness, const struct nlmsghdr *message)
@@ -380,6 +380,19 @@ is_whole(const struct nlmsghdr *message, int left)
 		message->nlmsg_len <= (uint32) left;
 }
 
+/* Whether the answer ends as it should: an error in the middle of it is told by its end.  If not sets errno. */
+static bool
+was_done(const struct nlmsghdr *message)
+{
+	int			result = 0;
+
+	if (message->nlmsg_len >= NLMSG_LENGTH(sizeof(result)))
+		memcpy(&result, NLMSG_DATA(message), sizeof(result));
+	if (result < 0)
+		errno = -result;
+	return result >= 0;
+}
+
 /*
  * Reads the whole answer.  The kernel makes the next piece of it while the one
  * before is read, so a socket that has nothing to read will have nothing.
@@ -408,7 +421,7 @@ take_answer(GovLiveness *liveness, int fd, uint32 sequence)
 			if (message->nlmsg_seq != sequence)
 				continue;
 			if (message->nlmsg_type == NLMSG_DONE)
-				return true;
+				return was_done(message);
 			if (message->nlmsg_type == NLMSG_ERROR)
 			{
 				const struct nlmsgerr *error = NLMSG_DATA(message);
@@ -476,9 +489,13 @@ ask_kernel(GovLiveness *liveness)
 /*
  * Returns how many of them the kernel knows.  The time is taken after it has
  * answered: what has passed meanwhile makes a peer seem heard of later.
+ *
+ * Of a connection that is not in one answer the look before has its say, until
+ * that is too old (state/census.c): connections come and go while the kernel
+ * goes through them, and it may pass one over.
  */
 static int
-note_peers(const GovLiveness *liveness, bool answered)
+note_peers(const GovLiveness *liveness)
 {
 	GovTime		now = gov_clock_now();
 	int			known = 0;
@@ -488,8 +505,10 @@ note_peers(const GovLiveness *liveness, bool answered)
 		const Wanted *wanted = &liveness->wanted[i];
 		GovPeer		peer = {0};
 
-		known += wanted->found > 0;
-		if (answered && wanted->found == 1)
+		if (wanted->found == 0)
+			continue;
+		known++;
+		if (wanted->found == 1)
 		{
 			GovPeer		before = gov_peers_read(wanted->slot, wanted->generation, 0);
 
@@ -518,7 +537,6 @@ gov_liveness_run(GovLiveness *liveness, const GovPolicy *policy, GovTime now)
 {
 	GovTime		interval = gov_settings_sweep_interval * GOV_MSEC;
 	uint64		classes;
-	bool		answered;
 
 	/*
 	 * A sweep that is nearly due for a look has it.  A moment further away than
@@ -537,18 +555,15 @@ gov_liveness_run(GovLiveness *liveness, const GovPolicy *policy, GovTime now)
 		return GOV_NEVER;
 
 	fill_buckets(liveness);
-	answered = ask_kernel(liveness);
-	if (!answered)
+	if (!ask_kernel(liveness))
 		complain(liveness, strerror(errno));
-	else if (note_peers(liveness, true) > 0)
+	else if (note_peers(liveness) > 0)
 	{
 		liveness->complained = false;
 		liveness->in_vain = 0;
 	}
 	else if (++liveness->in_vain >= LOOKS_IN_VAIN)
 		complain(liveness, "it knows none of their connections");
-	if (!answered)
-		(void) note_peers(liveness, false);
 
 	liveness->next_look = now + interval;
 	return liveness->next_look;

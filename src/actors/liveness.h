@@ -24,7 +24,8 @@ extern GovLiveness *gov_liveness_create(void);
  * unresponsive_timeout is in force, at most once in a sweep_interval, and
  * writes what it says into state/peers.c.  Costs nothing while there are no
  * such sessions.  Never waits, never errors but for lack of memory: where the
- * kernel does not say, nothing is known of a peer, and the log says so once.
+ * kernel does not say, what is known of a peer stays as it is and grows old,
+ * and the log says so once.
  * Returns when to look again; GOV_NEVER: there is nobody to look at.
  * Called by the governor.
  */

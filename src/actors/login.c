@@ -198,6 +198,8 @@ register_session(Port *port)
 		gov_probes_watch();
 		gov_login_settings_take(gov_registry_mine()->class_id);
 	}
+	else if (exemption == GOV_EXEMPT_SUPERUSER)
+		gov_probes_watch();		/* of one who may be none later */
 	if (may_become_stale)
 		gov_pulse_wake_if_dormant();
 	if (exemption != GOV_EXEMPT_REPLICATION)

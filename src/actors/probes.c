@@ -16,6 +16,9 @@
  *		client_connection_check_interval	a statement hears of it, if nothing else
  *											has it do so already
  *
+ * Without a timeout in force a session gets back what it had before.  Only as
+ * values: the server lets nobody give a parameter an older source.
+ *
  * tcp_user_timeout is not used.  It also ends connections of clients that live
  * and do not read for a while: their kernel answers, but takes no data.
  *
@@ -41,7 +44,7 @@
 #define NPARAMETERS		4
 
 /* How often a statement looks whether its connection is still there. */
-#define CHECK_EVERY		"2s"
+#define CHECK_EVERY_MS	2000
 
 static const char *const parameters[NPARAMETERS] = {
 	"tcp_keepalives_idle",
@@ -53,17 +56,19 @@ static const char *const parameters[NPARAMETERS] = {
 /* Found once, by the postmaster: 15 looks for a name one by one. */
 static const struct config_generic *known[NPARAMETERS];
 
-/* Which of them are ours to set. */
+/* Which of them are ours to set, and what RESET went back to before: decided when the first is set. */
+static bool decided = false;
 static bool ours[NPARAMETERS];
+static int	values_before[NPARAMETERS];
 
-/* For which timeout and sweep_interval they were set; GOV_NEVER: not. */
+/* For which timeout they are set; GOV_NEVER: not. */
 static GovTime probed_for = GOV_NEVER;
-static int	probed_with = 0;
 
 /* What that was decided by. */
 static uint64 seen_generation = 0;
 static int	seen_class = GOV_NO_CLASS;
 static int	seen_mode = GOV_MODE_OFF;
+static int	seen_interval = 0;
 
 /* Somebody has set it who is asked before us, or, for the check, set it to anything. */
 static bool
@@ -74,21 +79,34 @@ is_taken(int parameter)
 	return parameter == NPARAMETERS - 1 && client_connection_check_interval > 0;
 }
 
-/* Without a subtransaction: none of these can fail by an error but for lack of memory. */
+/*
+ * Below whatever the client has set meanwhile, or sets.  Without a
+ * subtransaction: none of these can fail by an error but for lack of memory.
+ */
 static void
-set(int parameter, const char *value)
+set(int parameter, int value)
 {
-	(void) set_config_option(parameters[parameter], value, PGC_USERSET, PGC_S_CLIENT,
+	char		text[16];
+
+	if (!ours[parameter])
+		return;
+	snprintf(text, sizeof(text), "%d", value);
+	(void) set_config_option(parameters[parameter], text, PGC_USERSET, PGC_S_CLIENT,
 							 GUC_ACTION_SET, true, DEBUG1, false);
 }
 
 static void
-set_number(int parameter, int value)
+decide(void)
 {
-	char		text[16];
-
-	snprintf(text, sizeof(text), "%d", value);
-	set(parameter, text);
+	if (decided)
+		return;
+	decided = true;
+	for (int i = 0; i < NPARAMETERS; i++)
+	{
+		ours[i] = !is_taken(i);
+		if (ours[i])
+			values_before[i] = atoi(GetConfigOptionResetString(parameters[i]));
+	}
 }
 
 static void
@@ -96,36 +114,39 @@ set_options(GovTime timeout)
 {
 	GovProbing	probing = gov_liveness_probing(timeout, gov_settings_sweep_interval * GOV_MSEC);
 
-	for (int i = 0; i < NPARAMETERS && probed_for == GOV_NEVER; i++)
-		ours[i] = !is_taken(i);
-	if (ours[0])
-		set_number(0, probing.interval);
-	if (ours[1])
-		set_number(1, probing.interval);
-	if (ours[2])
-		set_number(2, probing.count);
-	if (ours[3])
-		set(3, CHECK_EVERY);
-	probed_for = timeout;
-	probed_with = gov_settings_sweep_interval;
+	decide();
+	set(0, probing.interval);
+	set(1, probing.interval);
+	set(2, probing.count);
+	set(3, CHECK_EVERY_MS);
 }
 
-/*
- * What was set stays until there is something else to set: without a timeout
- * nothing asks for it, and it harms nobody whose peer lives.
- */
+static void
+take_options_back(void)
+{
+	for (int i = 0; i < NPARAMETERS; i++)
+		set(i, values_before[i]);
+}
+
 static void
 follow_class(const GovSessionSlot *slot)
 {
 	GovTime		timeout = GOV_NEVER;
+	int			interval = seen_interval;
 
 	seen_generation = gov_policy_generation();
 	seen_class = slot->class_id;
 	seen_mode = gov_settings_mode;
+	seen_interval = gov_settings_sweep_interval;
 	if (seen_class != GOV_NO_CLASS)
 		timeout = gov_policy_unresponsive_timeout(seen_class);
-	if (timeout != GOV_NEVER && (timeout != probed_for || gov_settings_sweep_interval != probed_with))
+	if (timeout == probed_for && (timeout == GOV_NEVER || interval == seen_interval))
+		return;
+	if (timeout != GOV_NEVER)
 		set_options(timeout);
+	else
+		take_options_back();
+	probed_for = timeout;
 }
 
 /* Before the commit, as a parameter can be set only within a transaction. */
@@ -139,7 +160,7 @@ on_transaction(XactEvent event, void *argument)
 
 	if (event != XACT_EVENT_PRE_COMMIT || slot == NULL || IsInParallelMode() ||
 		(seen_generation == gov_policy_generation() && seen_class == slot->class_id &&
-		 seen_mode == gov_settings_mode))
+		 seen_mode == gov_settings_mode && seen_interval == gov_settings_sweep_interval))
 		return;
 
 	INSTR_TIME_SET_CURRENT(start);
@@ -170,10 +191,9 @@ gov_probes_cut_off(GovTime *silence)
 	GovPeerReport report;
 	bool		is_over = false;
 
-	if (probed_for == GOV_NEVER || seen_class == GOV_NO_CLASS ||
+	if (probed_for == GOV_NEVER ||
 		!gov_liveness_of_mine(&report, &is_over) || !is_over)
 		return false;
 	*silence = report.heard_ago;
-	return report.probes + report.retransmits > 0 && report.heard_ago >= probed_for &&
-		gov_policy_unresponsive_timeout(seen_class) != GOV_NEVER;
+	return report.probes + report.retransmits > 0 && report.heard_ago >= probed_for;
 }

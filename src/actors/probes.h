@@ -18,7 +18,8 @@ extern void gov_probes_install(void);
 /*
  * From here on this session's socket has the options that its class asks for
  * by unresponsive_timeout: from the end of the login on, and after the class,
- * the policy or the mode has changed, from the end of the next transaction on.
+ * the policy, the mode or sweep_interval has changed, from the end of the next
+ * transaction on.  Without a timeout in force it has what it had before.
  * Does nothing for a unix socket.  Called in the login hook, after the slot was
  * claimed, and before gov_login_settings_take().
  */
@@ -26,8 +27,8 @@ extern void gov_probes_watch(void);
 
 /*
  * Whether the connection was cut off by the kernel because its peer, which was
- * to be probed, has been silent for as long as its class allows; and for how
- * long it was.  Called while the process exits.
+ * to be probed, has been silent for as long as its class allowed when it was
+ * told so; and for how long it was.  Called while the process exits.
  */
 extern bool gov_probes_cut_off(GovTime *silence);
 

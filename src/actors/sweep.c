@@ -346,6 +346,7 @@ gov_sweep_run(GovSweep *sweep, uint64_t classified_by)
 	GovCensus  *census = sweep->census;
 	GovSweepResult result;
 	int			nstale;
+	GovTime		start = gov_clock_now();
 	GovTime		next_look = look_at_peers(sweep);
 
 	gov_census_take(census, false);
@@ -370,7 +371,7 @@ gov_sweep_run(GovSweep *sweep, uint64_t classified_by)
 			observe(sweep, row);
 	}
 
-	gov_pulse_note_sweep(census->taken_at, gov_clock_now() - census->taken_at);
+	gov_pulse_note_sweep(census->taken_at, gov_clock_now() - start);
 	return result;
 }
 

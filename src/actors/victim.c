@@ -28,6 +28,8 @@
  * the handler declines once the end of a transaction has begun
  * (gov_victim_at_transaction_end, and core's own count of holdoffs), and what
  * it has accepted before that takes effect before the end, or is forgotten.
+ * A silent peer ends nothing in that time either (is_ending_transaction): the
+ * session is asked again.
  *
  * IDENTIFICATION
  *	  src/actors/victim.c
@@ -185,9 +187,25 @@ judge_transaction(GovSessionSlot *slot)
 }
 
 /*
+ * Whether a transaction is being committed or rolled back.  An end would take
+ * effect where a commit waits for a synchronous standby, and show to others
+ * what is not replicated.  Interrupts are held off also while an error is
+ * reported, which a peer who takes nothing can hold up for ever.
+ * Called in a signal handler.
+ */
+static bool
+is_ending_transaction(void)
+{
+	uint32		wait = *my_wait_event_info;
+
+	return transaction_ends || wait == WAIT_EVENT_SYNC_REP ||
+		((InterruptHoldoffCount > 0 || CritSectionCount > 0) && wait != WAIT_EVENT_CLIENT_WRITE);
+}
+
+/*
  * The answer to a request about a silent peer: declined if anything has come
- * from it since.  The state does not matter: nobody is there for whom a
- * statement could run.  Called in a signal handler.
+ * from it since.  The state does not matter, but for the end of a transaction:
+ * nobody is there for whom a statement could run.  Called in a signal handler.
  */
 static GovRequestState
 judge_peer(GovSessionSlot *slot)
@@ -195,7 +213,7 @@ judge_peer(GovSessionSlot *slot)
 	GovTime		silent_since = (GovTime) pg_atomic_read_u64(&slot->request_subject);
 	GovPeerReport report;
 
-	return gov_liveness_of_mine(&report, NULL) &&
+	return !is_ending_transaction() && gov_liveness_of_mine(&report, NULL) &&
 		gov_liveness_is_silent_since(&report, silent_since, gov_clock_now()) ?
 		GOV_REQUEST_ACCEPTED : GOV_REQUEST_DECLINED;
 }

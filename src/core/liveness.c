@@ -21,6 +21,9 @@
 /* A peer that lives was heard at most so long after it was to be probed. */
 #define HEARD_LATELY	(2 * GOV_SECOND)
 
+/* Between two looks that are further apart nobody knows when it was probed. */
+#define LOOKS_APART		(3 * GOV_SECOND)
+
 /* Shorter than this, a silence is a lost packet or a long way. */
 #define SILENCE			GOV_SECOND
 
@@ -80,7 +83,9 @@ silence_begins(const GovPeer *before, const GovPeer *peer, const GovPeerReport *
 	GovTime		since = gov_time_after(peer->heard_at, peer->distance);
 
 	/* who takes no data is asked at growing distances */
-	if (!peer->is_probed || report->timer == GOV_PEER_TIMER_WINDOW || before->looked_at == 0)
+	if (!peer->is_probed || report->timer == GOV_PEER_TIMER_WINDOW)
+		return peer->looked_at;
+	if (before->looked_at < peer->looked_at - LOOKS_APART)
 		return peer->looked_at;
 	if (since < before->looked_at)
 		since = before->looked_at;

@@ -77,8 +77,10 @@ extern GovProbing gov_liveness_probing(GovTime timeout, GovTime sweep_interval);
  * When its silence began is not in the report.  A peer that is probed has got
  * the first probe that it does not answer one distance after its last sign of life,
  * or before, and after any look that saw none unanswered.  Of one that is not,
- * only this look knows of a silence, and it is counted from here.  So no silence
- * is shorter than it is thought to be.  Nothing but the report says when the
+ * or that was not looked at for some seconds, only this look knows of a silence,
+ * and it is counted from here: a timer seen once that is about to run down may
+ * have been set for longer.  So no silence is shorter, by more than the distance
+ * of two such looks, than it is thought to be.  Nothing but the report says when the
  * peer was last heard of, so a clock that is set makes no silence longer.
  */
 extern GovPeer gov_liveness_look(const GovPeer *before, const GovPeerReport *report,

@@ -43,7 +43,8 @@ $SIG{PIPE} = 'IGNORE';
 Asks for a login without waiting for the answer; and waits for it, which is the
 client itself: ask it for error() or pid(). Nothing means that there was no
 answer in time. Options are user, dbname, application_name, options, replication
-as in the startup packet, and host: an address, or nothing for the unix socket.
+as in the startup packet, and host: an address, or nothing for the unix socket;
+with one, local_port: the client's own port.
 
 =cut
 
@@ -51,6 +52,7 @@ sub start_login
 {
 	my ($class, $node, %options) = @_;
 	my $host = delete $options{host};
+	my $local_port = delete $options{local_port};
 	my $self = bless { in => '', notices => [], settings => {}, error => undef }, $class;
 
 	if (defined $host)
@@ -58,6 +60,7 @@ sub start_login
 		$self->{socket} = IO::Socket::IP->new(
 			PeerHost => $host,
 			PeerPort => $node->port,
+			$local_port ? (LocalPort => $local_port, ReuseAddr => 1) : (),
 			Type => Socket::SOCK_STREAM);
 	}
 	else

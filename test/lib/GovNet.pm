@@ -75,9 +75,9 @@ sub enter
 
 Makes the hosts and connects them.
 
-=item $net->server, $net->server6
+=item $net->server, $net->server_too, $net->server6
 
-The addresses of the server's host.
+The addresses of the server's host, two of them for IPv4.
 
 =cut
 
@@ -88,7 +88,7 @@ sub new
 	my $n = 1;
 
 	_ip('link set lo up', 'link add br0 type bridge', 'link set br0 up',
-		'address add 10.90.0.1/24 dev br0', 'address add fd90::1/64 dev br0 nodad');
+		'address add 10.90.0.1/24 dev br0', 'address add 10.90.0.101/24 dev br0', 'address add fd90::1/64 dev br0 nodad');
 	$self->_add_host($_, ++$n) foreach @hosts;
 	open2(my $answer, my $shell, 'sh');
 	$self->{shell} = [ $answer, $shell ];
@@ -99,8 +99,9 @@ sub new
 	return $self;
 }
 
-sub server  { return '10.90.0.1'; }
-sub server6 { return 'fd90::1'; }
+sub server     { return '10.90.0.1'; }
+sub server_too { return '10.90.0.101'; }
+sub server6    { return 'fd90::1'; }
 
 =pod
 

@@ -137,6 +137,60 @@ when_silence_begins(void)
 	CHECK_INT(gov_liveness_look(&answering, &one, GOV_SECOND, now).silent_since, START + 800 * GOV_MSEC);
 }
 
+/*
+ * Between looks far apart somebody may have been probed otherwise than he
+ * seems to be: a timer for keepalive probes nearly runs down now and then at
+ * any distance.
+ */
+static void
+looks_far_apart(void)
+{
+	GovPeerReport two = {.probes = 2, .timer = GOV_PEER_TIMER_KEEPALIVE, .timer_left = GOV_SECOND};
+	GovTime		now = START + 3 * GOV_SECOND;
+
+	two.heard_ago = 3500 * GOV_MSEC;
+	CHECK_INT(gov_liveness_look(&answering, &two, GOV_SECOND, now).silent_since, START + 500 * GOV_MSEC);
+	now++;
+	CHECK_INT(gov_liveness_look(&answering, &two, GOV_SECOND, now).silent_since, now);
+
+	/* a clock that was set back meanwhile */
+	now = START - 1;
+	CHECK_INT(gov_liveness_look(&answering, &two, GOV_SECOND, now).silent_since, now);
+}
+
+/*
+ * Somebody who has himself probed after 30 s, and twice then, looked at once
+ * in a minute: right after the last of the second two it is not yet silent
+ * for 20 s, whenever it is looked at.
+ */
+static void
+probed_otherwise(void)
+{
+	for (GovTime looked_at = 0; looked_at < 60 * GOV_SECOND; looked_at += 50 * GOV_MSEC)
+	{
+		/* heard at START and, asked, half a minute later; then it is asked again and again */
+		GovTime		first_unanswered = START + 60 * GOV_SECOND;
+		GovTime		first_look = START + looked_at;
+		GovTime		look = first_look + 60 * GOV_SECOND;
+		bool		answered = first_look >= START + 30 * GOV_SECOND;
+		GovPeerReport report = {.timer = GOV_PEER_TIMER_KEEPALIVE};
+		GovPeer		nothing = {0};
+		GovPeer		peer;
+
+		report.heard_ago = first_look - START - (answered ? 30 * GOV_SECOND : 0);
+		report.timer_left = 30 * GOV_SECOND - report.heard_ago;
+		peer = gov_liveness_look(&nothing, &report, GOV_SECOND, first_look);
+
+		unit_row("first look after %" PRId64, looked_at);
+		report.heard_ago = look - (START + 30 * GOV_SECOND);
+		report.probes = look < first_unanswered ? 0 : 1 + (uint32_t) ((look - first_unanswered) / GOV_SECOND);
+		report.timer_left = GOV_SECOND - (look - first_unanswered) % GOV_SECOND;
+		peer = gov_liveness_look(&peer, &report, GOV_SECOND, look);
+		if (report.probes > 0)
+			CHECK(gov_liveness_ends_at(&peer, TIMEOUT) >= first_unanswered + TIMEOUT);
+	}
+}
+
 /* From look to look. */
 static void
 how_silence_goes_on(void)
@@ -177,10 +231,10 @@ how_silence_goes_on(void)
 	peer = gov_liveness_look(&before, &report, GOV_SECOND, START + 4 * GOV_SECOND);
 	CHECK_INT(peer.silent_since, START + 4 * GOV_SECOND);
 
-	/* the clock was set forward by an hour: it is not an hour longer */
+	/* the clock was set forward by an hour: it is not an hour longer, but counted anew */
 	report.heard_ago = 3500 * GOV_MSEC;
 	peer = gov_liveness_look(&before, &report, GOV_SECOND, START + 3603 * GOV_SECOND);
-	CHECK_INT(peer.silent_since, START + 3603 * GOV_SECOND - 2500 * GOV_MSEC);
+	CHECK_INT(peer.silent_since, START + 3603 * GOV_SECOND);
 
 	/* and back: counted anew */
 	peer = gov_liveness_look(&before, &report, GOV_SECOND, START - 3600 * GOV_SECOND);
@@ -255,7 +309,10 @@ long_distances(void)
 	report.timer_left = 9 * GOV_SECOND;
 	report.heard_ago = 31 * GOV_SECOND;
 	peer = gov_liveness_look(&answering, &report, distance, START + 30500 * GOV_MSEC);
-	CHECK_INT(peer.silent_since, START + 9500 * GOV_MSEC);
+	CHECK_INT(peer.silent_since, START + 30500 * GOV_MSEC);
+	report.heard_ago = 11 * GOV_SECOND;
+	peer = gov_liveness_look(&answering, &report, distance, START + 2500 * GOV_MSEC);
+	CHECK_INT(peer.silent_since, START + 1500 * GOV_MSEC);
 
 	peer.probed_at = peer.silent_since + 1000 * GOV_SECOND - 11 * GOV_SECOND;
 	CHECK_INT(gov_liveness_ends_at(&peer, 1000 * GOV_SECOND), peer.silent_since + 1000 * GOV_SECOND);
@@ -327,9 +384,9 @@ verdicts(void)
 }
 
 /*
- * A connection as Linux has it: keepalive probes a second after the last
- * answer and every second from then on, or data that is sent again at doubling
- * distances.  The peer is frozen at one moment and back at another.
+ * A connection as Linux has it: keepalive probes one distance after the last
+ * answer and at that distance from then on, or data that is sent again at
+ * doubling distances, of two minutes at most.  The peer is frozen at one moment and back at another.
  */
 typedef struct Link
 {
@@ -340,6 +397,7 @@ typedef struct Link
 	GovTime		sent_at;
 	GovTime		next_at;		/* when the kernel acts next */
 	GovTime		distance;
+	GovTime		of_probes;		/* the distance that was asked for */
 	uint32_t	probes;
 	uint32_t	retransmits;
 	bool		has_data;
@@ -359,7 +417,7 @@ send_one(Link *link)
 		link->first_unanswered = 0;
 		link->probes = link->retransmits = 0;
 		link->has_data = false;
-		link->distance = GOV_SECOND;
+		link->distance = link->of_probes;
 	}
 	else
 	{
@@ -370,7 +428,7 @@ send_one(Link *link)
 		else if (link->first_unanswered != now)
 		{
 			link->retransmits++;
-			link->distance *= 2;
+			link->distance = 2 * link->distance < 120 * GOV_SECOND ? 2 * link->distance : 120 * GOV_SECOND;
 		}
 	}
 	link->next_at = now + link->distance;
@@ -393,18 +451,19 @@ report_of(const Link *link, GovTime now)
 
 /* Runs it until the verdict, or for a while; returns when that was, GOV_NEVER: it lives. */
 static GovTime
-run(Link *link, GovTime data_at, GovTime timeout, GovTime first_look)
+run(Link *link, GovTime data_at, GovTime timeout, GovTime first_look, GovTime step)
 {
 	GovPeer		peer = {0};
 	GovTime		look_at = first_look;
 
-	for (GovTime now = START; now < START + 200 * GOV_SECOND; now += GOV_MSEC)
+	for (GovTime now = START; now < START + 3 * timeout + 200 * GOV_SECOND; now += step)
 	{
 		GovTime		end = gov_liveness_ends_at(&peer, timeout);
 		GovPeerReport report;
 
-		if (now == data_at)
+		if (now >= data_at)
 		{
+			data_at = GOV_NEVER;
 			link->has_data = true;
 			link->distance = 200 * GOV_MSEC;
 			link->next_at = now;
@@ -416,7 +475,7 @@ run(Link *link, GovTime data_at, GovTime timeout, GovTime first_look)
 			return now;
 		if (now >= look_at)
 		{
-			peer = gov_liveness_look(&peer, &report, GOV_SECOND, now);
+			peer = gov_liveness_look(&peer, &report, link->of_probes, now);
 			look_at += GOV_SECOND + (GovTime) (unit_random() % 20) * GOV_MSEC;
 		}
 	}
@@ -429,52 +488,68 @@ some_ms(int most)
 	return (GovTime) (unit_random() % (uint64_t) most) * GOV_MSEC;
 }
 
+/* One that freezes, and half of the time thaws, with this timeout. */
+static void
+freeze_one(int round, GovTime timeout, GovTime step)
+{
+	GovTime		distance = gov_liveness_probing(timeout, GOV_SECOND).interval * GOV_SECOND;
+	GovTime		frozen_at = START + 5 * distance + some_ms(3000);
+	bool		with_data = unit_random() % 3 == 0;
+	bool		comes_back = unit_random() % 2 == 0;
+	Link		link = {
+		.frozen_at = frozen_at,
+		.back_at = comes_back ? frozen_at + some_ms((int) (2 * timeout / GOV_MSEC)) : GOV_NEVER,
+		.heard_at = START,
+		.next_at = START + some_ms((int) (distance / GOV_MSEC)),
+		.distance = distance,
+		.of_probes = distance,
+	};
+	GovTime		data_at = with_data ? frozen_at + some_ms(1000) : GOV_NEVER;
+	GovTime		end = run(&link, data_at, timeout, START + some_ms(1000), step);
+	GovTime		heard_at = link.heard_at;
+
+	unit_row("round %d: timeout %" PRId64 ", frozen at %" PRId64 " for %" PRId64 ", %s data", round, timeout,
+			 frozen_at - START, comes_back ? link.back_at - frozen_at : -1, with_data ? "with" : "without");
+	if (end == GOV_NEVER)
+	{
+		CHECK(comes_back);
+		return;
+	}
+
+	/* silent for the timeout since the first probe, and frozen until a moment ago */
+	CHECK(end >= link.first_unanswered + timeout);
+	CHECK(end >= heard_at + timeout);
+	CHECK(link.back_at > end - 3 * distance - GOV_SECOND);
+	if (!with_data)
+	{
+		CHECK(link.back_at > end - 2 * distance - GOV_SECOND);
+		CHECK(end <= heard_at + timeout + distance + GOV_SECOND + 2 * step);
+	}
+	else
+		CHECK(end <= heard_at + 2 * timeout + 6 * GOV_SECOND);
+}
+
 static void
 frozen_links(void)
 {
 	for (int i = 0; i < 300; i++)
-	{
-		GovTime		timeout = 2 * GOV_SECOND + some_ms(20000);
-		GovTime		frozen_at = START + 5 * GOV_SECOND + some_ms(3000);
-		bool		with_data = unit_random() % 3 == 0;
-		bool		comes_back = unit_random() % 2 == 0;
-		Link		link = {
-			.frozen_at = frozen_at,
-			.back_at = comes_back ? frozen_at + some_ms(40000) : GOV_NEVER,
-			.heard_at = START,
-			.next_at = START + some_ms(1000),
-			.distance = GOV_SECOND,
-		};
-		GovTime		data_at = with_data ? frozen_at + some_ms(1000) : GOV_NEVER;
-		GovTime		end = run(&link, data_at, timeout, START + some_ms(1000));
-		GovTime		heard_at = link.heard_at;
+		freeze_one(i, 2 * GOV_SECOND + some_ms(20000), GOV_MSEC);
+}
 
-		unit_row("round %d: timeout %" PRId64 ", frozen at %" PRId64 " for %" PRId64 ", %s data", i, timeout,
-				 frozen_at - START, comes_back ? link.back_at - frozen_at : -1, with_data ? "with" : "without");
-		if (end == GOV_NEVER)
-		{
-			CHECK(comes_back);
-			continue;
-		}
-
-		/* silent for the timeout since the first probe, and frozen until a moment ago */
-		CHECK(end >= link.first_unanswered + timeout);
-		CHECK(end >= heard_at + timeout);
-		CHECK(link.back_at > end - 4 * GOV_SECOND);
-		if (!with_data)
-		{
-			CHECK(link.back_at > end - GOV_SECOND);
-			CHECK(end <= heard_at + timeout + 2 * GOV_SECOND);
-		}
-		else
-			CHECK(end <= heard_at + 2 * timeout + 6 * GOV_SECOND);
-	}
+/* Timeouts for which the probes are further apart. */
+static void
+frozen_for_long(void)
+{
+	for (int i = 0; i < 60; i++)
+		freeze_one(i, 126 * GOV_SECOND + some_ms(3000000), 50 * GOV_MSEC);
 }
 
 const UnitTest liveness_tests[] = {
 	{"liveness: how a peer is probed", how_to_probe},
 	{"liveness: peers that answer", who_answers},
 	{"liveness: when a silence begins", when_silence_begins},
+	{"liveness: looks far apart", looks_far_apart},
+	{"liveness: a peer that is probed otherwise", probed_otherwise},
 	{"liveness: how a silence goes on", how_silence_goes_on},
 	{"liveness: when a silence ends the session", when_it_ends},
 	{"liveness: a peer in one word", states},
@@ -482,5 +557,6 @@ const UnitTest liveness_tests[] = {
 	{"liveness: the last look", still_silent},
 	{"liveness: the verdict on a session", verdicts},
 	{"liveness: links that freeze and thaw", frozen_links},
+	{"liveness: links that freeze for long", frozen_for_long},
 	UNIT_END
 };
