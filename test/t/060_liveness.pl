@@ -56,12 +56,15 @@ sub login
 }
 
 # psql on another host, for what GovClient does not speak; it goes on with a statement.
+my @psqls;
+
 sub psql_on
 {
 	my ($host, $connection, $then) = @_;
 	my $psql = $net->on($host, sub { start_psql($node, 'host=' . $net->server . " user=fn $connection") });
 
 	$psql->{stdin} .= "SELECT pg_backend_pid();\n" . ($then ? "$then;\n" : '');
+	push @psqls, $psql;
 	IPC::Run::pump($psql->{run}) until $psql->{stdout} =~ /\n/ || $psql->{stderr} ne '';
 	($psql->{pid}) = $psql->{stdout} =~ /(\d+)/ or die "psql: $psql->{stderr}";
 	return $psql;
@@ -486,6 +489,15 @@ SKIP:
 	ok(all_gone($half_seen->pid), 'and to end a session whose client is frozen');
 	my ($half_end) = ends_of('reclaimed', $half_seen->pid);
 	like($half_end ? $half_end->[1] : '', qr/^silent for [\d.]+ s; idle$/, 'for its silence');
+}
+
+# one whose host is frozen does not hear that its server is gone
+END
+{
+	my $status = $?;
+
+	eval { $_->{run}->kill_kill(grace => 1) } foreach @psqls;
+	$? = $status;
 }
 
 $node->stop;
